@@ -1,1 +1,42 @@
-//! Placeholder while the frame is laid.
+//! Tensors over one arena, operations with their gradients, and the compiled program.
+//!
+//! Describe, compile, run: a list of [`Layer`]s is plain data; [`Graph::build`] turns it into
+//! operations and finds every mistake; [`Program::compile`] places every buffer; after that a
+//! training step cannot fail and does not allocate. This crate knows no files, no clock and no
+//! experiment. Read the modules in the order below.
+
+#![deny(unsafe_code)]
+
+mod shape;
+mod scalar;
+mod random;
+mod blas;
+mod matmul;
+mod initializer;
+mod parameters;
+mod operation;
+mod ops;
+mod graph;
+mod layers;
+mod losses;
+mod program;
+mod gradient_check;
+
+pub use blas::{product_name, use_one_thread};
+pub use gradient_check::{GradientCheck, Worst, check_gradients, check_gradients_of};
+pub use graph::{BuildError, Graph, NodeId};
+pub use initializer::{Distribution, Initializer};
+pub use layers::{Initialization, Layer};
+pub use losses::{Loss, TargetKind, Targets};
+pub use matmul::matmul;
+pub use operation::{Backward, Forward, Operation};
+pub use parameters::{ParameterRange, Parameters, Role};
+pub use program::Program;
+pub use random::Stream;
+pub use scalar::Scalar;
+pub use shape::Shape;
+
+/// Version of the arithmetic: it changes exactly when the same file gives other bits on the same
+/// machine. It is part of every record's stamp, and a committed trajectory holds it
+/// (`crates/runner/tests/reference.rs`).
+pub const NUMERIC_VERSION: u32 = 1;

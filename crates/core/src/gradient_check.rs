@@ -1,0 +1,152 @@
+//! Every gradient held against central differences, in `f64`.
+
+use crate::{ParameterRange, Program, Targets};
+
+/// What the check of one network found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GradientCheck {
+    /// Coordinates that were compared.
+    pub coordinates: usize,
+    /// Coordinates at a corner (of relu, say), where the two one-sided slopes differ and the
+    /// analytic value is one of them or lies between: nothing can be said there.
+    pub corners: usize,
+    /// Coordinates beyond the bound.
+    pub failures: usize,
+    /// The coordinate with the largest share of its bound, if any was compared.
+    pub worst: Option<Worst>,
+}
+
+/// One coordinate of the comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Worst {
+    /// Parameter and position in it: `0.Dense.weight[7]`.
+    pub place: String,
+    /// By backpropagation.
+    pub analytic: f64,
+    /// By central differences.
+    pub numeric: f64,
+    /// `|analytic - numeric|` over what is allowed: a failure above 1.
+    pub share_of_bound: f64,
+}
+
+impl GradientCheck {
+    /// Whether every coordinate kept its bound and there was something to compare.
+    pub fn passed(&self) -> bool {
+        self.failures == 0 && self.coordinates > 0
+    }
+}
+
+/// Compares the gradient of the program's loss on these samples with central differences, over
+/// every parameter. The program must hold `rows` inputs (see [`Program::begin`]).
+pub fn check_gradients(program: &mut Program<f64>, targets: Targets<'_, f64>) -> GradientCheck {
+    program.forward();
+    program.backward(targets);
+    let analytic = program.parameters.gradients.clone();
+    let ranges = program.parameters.ranges.clone();
+    let mut point = program.parameters.values.clone();
+    check_gradients_of(&ranges, &mut point, &analytic, |values| {
+        program.parameters.values.copy_from_slice(values);
+        program.forward();
+        program.loss(targets)
+    })
+}
+
+/// Compares `analytic`, the gradient of `objective` at `point`, with central differences.
+///
+/// The step is `h = 1e-6 max(1, |x|)` and the numeric value `(f(x+h) - f(x-h))/2h`; a coordinate
+/// passes when `|a - n| <= 1e-6 max(|a|, |n|) + 1e-9 max|g|`. The second term is what rounding
+/// leaves of a loss near 1; it is far below any planted fault. `point` is left as it was.
+pub fn check_gradients_of(
+    ranges: &[ParameterRange],
+    point: &mut [f64],
+    analytic: &[f64],
+    mut objective: impl FnMut(&[f64]) -> f64,
+) -> GradientCheck {
+    let largest = analytic.iter().fold(0.0_f64, |largest, gradient| largest.max(gradient.abs()));
+    let mut result = GradientCheck { coordinates: 0, corners: 0, failures: 0, worst: None };
+    let here = objective(point);
+    for parameter in ranges {
+        for index in parameter.range.clone() {
+            let x = point[index];
+            let h = 1e-6 * x.abs().max(1.0);
+            // The sums are rounded; what was really stepped is what must be divided by.
+            let (above, below) = (x + h, x - h);
+            point[index] = above;
+            let up = objective(point);
+            point[index] = below;
+            let down = objective(point);
+            point[index] = x;
+            let numeric = (up - down) / (above - below);
+            let a = analytic[index];
+            let bound = 1e-6 * a.abs().max(numeric.abs()) + 1e-9 * largest;
+            let error = (a - numeric).abs();
+            let share_of_bound = share(error, bound);
+            let slopes = ((up - here) / (above - x), (here - down) / (x - below));
+            if share_of_bound > 1.0 && is_corner(slopes, a, largest) {
+                result.corners += 1;
+                continue;
+            }
+            result.coordinates += 1;
+            if share_of_bound > 1.0 {
+                result.failures += 1;
+            }
+            let beyond = |worst: &Worst| share_of_bound > worst.share_of_bound;
+            if result.worst.as_ref().is_none_or(beyond) {
+                let place = format!("{}[{}]", parameter.name, index - parameter.range.start);
+                result.worst = Some(Worst { place, analytic: a, numeric, share_of_bound });
+            }
+        }
+    }
+    objective(point);
+    result
+}
+
+/// A value that is not a number is as wrong as can be, and so is any error where none is allowed.
+fn share(error: f64, bound: f64) -> f64 {
+    let share = if error == 0.0 { 0.0 } else { error / bound };
+    if share.is_nan() { f64::INFINITY } else { share }
+}
+
+/// At a corner the one-sided slopes differ by far more than rounding makes them (about 1e-9 of a
+/// loss near 1), and a right gradient is one of them or lies between.
+fn is_corner((right, left): (f64, f64), analytic: f64, largest: f64) -> bool {
+    let (low, high) = (right.min(left), right.max(left));
+    let gap = high - low;
+    let slack = 1e-3 * gap;
+    gap > 1e-3 * low.abs().max(high.abs())
+        && gap > 1e-6 * largest
+        && analytic >= low - slack
+        && analytic <= high + slack
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GradientCheck, check_gradients_of};
+    use crate::{Graph, Initialization, Layer, Loss, Program, Shape};
+
+    fn check(point: f64, analytic: f64, objective: fn(f64) -> f64) -> GradientCheck {
+        let graph =
+            Graph::<f64>::build(Shape::Features(1), &[Layer::Dense(1)], Initialization::default())
+                .expect("the model fits");
+        let program = Program::compile(graph, Loss::Mse, 1);
+        // One coordinate: the weight.
+        let ranges = &program.parameters.ranges[..1];
+        check_gradients_of(ranges, &mut [point], &[analytic], |values| objective(values[0]))
+    }
+
+    #[test]
+    fn a_right_gradient_passes_and_wrong_ones_fail() {
+        assert!(check(0.7, 2.0 * 0.7, |x| x * x).passed());
+        for wrong in [-2.0 * 0.7, 0.0, 2.0 * 0.7 + 1e-5, f64::NAN, f64::INFINITY] {
+            assert_eq!(check(0.7, wrong, |x| x * x).failures, 1, "{wrong}");
+        }
+        assert!(!check(0.7, 1.0, |_| f64::NAN).passed());
+    }
+
+    #[test]
+    fn a_corner_is_counted_apart_but_excuses_no_wrong_value() {
+        let corner = check(3e-7, 1.0, f64::abs);
+        assert_eq!((corner.corners, corner.coordinates), (1, 0));
+        assert_eq!(check(3e-7, 1.5, f64::abs).failures, 1);
+    }
+}

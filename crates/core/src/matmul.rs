@@ -1,0 +1,121 @@
+//! The matrix product: OpenBLAS for all but the smallest, transposes free.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use crate::Scalar;
+
+/// ndarray sends a product to BLAS when any side exceeds this; with all sides at or below it a
+/// plain loop is several times faster than ndarray's way round BLAS, which also allocates.
+const LARGEST_BY_HAND: usize = 7;
+
+/// `c = a b + beta c`.
+///
+/// Shapes: `a` (M, K), `b` (K, N), `c` (M, N). Each may be a transposed view: nothing is copied.
+/// The bits depend on the shapes and the layouts only.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn matmul<T: Scalar>(
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: &mut ArrayViewMut2<'_, T>,
+) {
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    if m.max(k).max(n) <= LARGEST_BY_HAND {
+        small(a, b, beta, c);
+    } else {
+        general_mat_mul(T::ONE, &a, &b, beta, c);
+    }
+}
+
+fn small<T: Scalar>(
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: &mut ArrayViewMut2<'_, T>,
+) {
+    assert!(
+        b.nrows() == a.ncols() && c.dim() == (a.nrows(), b.ncols()),
+        "{:?} times {:?} does not give {:?}",
+        a.dim(),
+        b.dim(),
+        c.dim()
+    );
+    for ((row, column), c) in c.indexed_iter_mut() {
+        let mut sum = T::ZERO;
+        for inner in 0..a.ncols() {
+            sum += a[[row, inner]] * b[[inner, column]];
+        }
+        // As in BLAS, what stood in `c` is not read when beta is 0: it may be NaN.
+        *c = if beta == T::ZERO { sum } else { sum + beta * *c };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::matmul;
+    use crate::{Scalar, Stream};
+
+    /// The slow twin: the definition of the product, in `f64`.
+    fn by_definition<T: Scalar>(
+        a: &Array2<T>,
+        b: &Array2<T>,
+        beta: f64,
+        c: &Array2<T>,
+    ) -> Array2<f64> {
+        Array2::from_shape_fn(c.dim(), |(row, column)| {
+            let sum: f64 =
+                (0..a.ncols()).map(|i| a[[row, i]].to_f64() * b[[i, column]].to_f64()).sum();
+            sum + beta * c[[row, column]].to_f64()
+        })
+    }
+
+    fn check<T: Scalar>(tolerance: f64) {
+        crate::use_one_thread();
+        let mut stream = Stream::new(1, "test", 0, 0);
+        let mut random = |rows, columns| {
+            Array2::from_shape_simple_fn((rows, columns), || T::from_f64(stream.normal()))
+        };
+        for (m, k, n) in
+            [(1, 1, 1), (4, 1, 1), (2, 3, 5), (7, 7, 7), (7, 8, 3), (1, 40, 1), (33, 65, 17)]
+        {
+            for beta in [0.0, 1.0] {
+                let (a, b, c) = (random(m, k), random(k, n), random(m, n));
+                let expected = by_definition(&a, &b, beta, &c);
+                let (at, bt) =
+                    (a.t().as_standard_layout().to_owned(), b.t().as_standard_layout().to_owned());
+                for (left, right) in
+                    [(a.view(), b.view()), (at.t(), b.view()), (a.view(), bt.t()), (at.t(), bt.t())]
+                {
+                    let mut result = c.clone();
+                    matmul(left, right, T::from_f64(beta), &mut result.view_mut());
+                    for (got, want) in result.iter().zip(&expected) {
+                        let error = (got.to_f64() - want).abs();
+                        assert!(
+                            error <= tolerance * k as f64,
+                            "{m}x{k}x{n} beta {beta}: {error:e}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_definition_in_both_precisions_and_all_layouts() {
+        check::<f32>(2e-6);
+        check::<f64>(4e-15);
+    }
+
+    #[test]
+    fn beta_zero_ignores_what_was_there() {
+        let a = ndarray::arr2(&[[2.0_f64]]);
+        let mut c = ndarray::arr2(&[[f64::NAN]]);
+        matmul(a.view(), a.view(), 0.0, &mut c.view_mut());
+        assert_eq!(c[[0, 0]], 4.0);
+    }
+}

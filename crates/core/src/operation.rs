@@ -1,0 +1,106 @@
+//! What an operation is: a forward pass and, right below it, its backward pass.
+
+use std::fmt::Debug;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use crate::{ParameterRange, Scalar};
+
+/// One differentiable operation. It holds what never changes (sizes); everything that a pass reads
+/// or writes lies in the program's arena and comes with the pass.
+pub trait Operation<T: Scalar>: Debug + Send {
+    /// Writes the output `y` of the inputs `x`.
+    fn forward(&self, pass: Forward<'_, T>);
+    /// Adds to the gradients of inputs and parameters, never overwrites: a value that is used
+    /// twice gets the sum.
+    fn backward(&self, pass: Backward<'_, T>);
+}
+
+/// Where a node's values lie in an arena that holds `capacity` rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) offset: usize,
+    /// Numbers a sample.
+    pub(crate) len: usize,
+}
+
+impl Slot {
+    /// The same slot in an arena that is cut off just before it.
+    pub(crate) fn at_front(self) -> Self {
+        Self { offset: 0, len: self.len }
+    }
+
+    pub(crate) fn view<T>(self, arena: &[T], rows: usize) -> ArrayView2<'_, T> {
+        ArrayView2::from_shape((rows, self.len), &arena[self.offset..][..rows * self.len])
+            .expect("a slot holds its rows")
+    }
+
+    pub(crate) fn view_mut<T>(self, arena: &mut [T], rows: usize) -> ArrayViewMut2<'_, T> {
+        ArrayViewMut2::from_shape((rows, self.len), &mut arena[self.offset..][..rows * self.len])
+            .expect("a slot holds its rows")
+    }
+}
+
+/// What a forward pass reads and writes.
+#[derive(Debug)]
+pub struct Forward<'a, T> {
+    pub(crate) rows: usize,
+    pub(crate) inputs: &'a [Slot],
+    pub(crate) values: &'a [T],
+    pub(crate) parameters: &'a [T],
+    pub(crate) ranges: &'a [ParameterRange],
+    /// The output, (N, length of a sample).
+    pub y: ArrayViewMut2<'a, T>,
+}
+
+impl<'a, T: Scalar> Forward<'a, T> {
+    /// Input `index`, (N, length of a sample).
+    pub fn x(&self, index: usize) -> ArrayView2<'a, T> {
+        self.inputs[index].view(self.values, self.rows)
+    }
+
+    /// Parameter `index` of the operation.
+    pub fn w(&self, index: usize) -> ArrayView2<'a, T> {
+        self.ranges[index].view(self.parameters)
+    }
+}
+
+/// What a backward pass reads and writes.
+#[derive(Debug)]
+pub struct Backward<'a, T> {
+    pub(crate) rows: usize,
+    pub(crate) inputs: &'a [Slot],
+    pub(crate) needs_gradient: &'a [bool],
+    pub(crate) values: &'a [T],
+    pub(crate) input_gradients: &'a mut [T],
+    pub(crate) parameters: &'a [T],
+    pub(crate) parameter_gradients: &'a mut [T],
+    pub(crate) ranges: &'a [ParameterRange],
+    /// The output of the forward pass, (N, length of a sample).
+    pub y: ArrayView2<'a, T>,
+    /// The gradient of the loss by the output, of the same shape.
+    pub dy: ArrayView2<'a, T>,
+}
+
+impl<'a, T: Scalar> Backward<'a, T> {
+    /// Input `index` of the forward pass.
+    pub fn x(&self, index: usize) -> ArrayView2<'a, T> {
+        self.inputs[index].view(self.values, self.rows)
+    }
+
+    /// Parameter `index` of the operation.
+    pub fn w(&self, index: usize) -> ArrayView2<'a, T> {
+        self.ranges[index].view(self.parameters)
+    }
+
+    /// The gradient by input `index`, to be added to; `None` when nothing before it is trained.
+    pub fn dx(&mut self, index: usize) -> Option<ArrayViewMut2<'_, T>> {
+        self.needs_gradient[index]
+            .then(|| self.inputs[index].view_mut(self.input_gradients, self.rows))
+    }
+
+    /// The gradient by parameter `index`, to be added to.
+    pub fn dw(&mut self, index: usize) -> ArrayViewMut2<'_, T> {
+        self.ranges[index].view_mut(self.parameter_gradients)
+    }
+}

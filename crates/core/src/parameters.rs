@@ -1,0 +1,116 @@
+//! The parameters of a network: one flat vector with named ranges.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use crate::{Initializer, Scalar, Stream};
+
+/// What a parameter does; penalties and constraints act by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Multiplies an input; penalties and norms apply to it.
+    Weight,
+    /// Is added to an output; penalties spare it.
+    Bias,
+}
+
+/// One named parameter and where it lies in the flat vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterRange {
+    /// Position of the layer, kind of layer and name: `0.Dense.weight`.
+    pub name: String,
+    /// Position of the layer in the model, from 0.
+    pub layer: usize,
+    /// Rows and columns; row-major.
+    pub shape: [usize; 2],
+    /// The axis along which each index is one unit: a column of weights feeds one unit.
+    pub unit_axis: usize,
+    /// Inputs of the layer.
+    pub fan_in: usize,
+    /// Outputs of the layer.
+    pub fan_out: usize,
+    /// What it does.
+    pub role: Role,
+    /// How it begins.
+    pub initializer: Initializer,
+    /// Where it lies.
+    pub range: Range<usize>,
+}
+
+/// All parameters of a network with the gradient of each.
+#[derive(Clone, Debug)]
+pub struct Parameters<T> {
+    /// The values, range after range in graph order.
+    pub values: Vec<T>,
+    /// The gradient of the loss by each value. A training step's optimizer works in place here.
+    pub gradients: Vec<T>,
+    /// Names and places.
+    pub ranges: Vec<ParameterRange>,
+}
+
+impl<T: Scalar> Parameters<T> {
+    /// Zeros for every range.
+    pub(crate) fn new(ranges: Vec<ParameterRange>) -> Self {
+        let len = ranges.last().map_or(0, |last| last.range.end);
+        Self { values: vec![T::ZERO; len], gradients: vec![T::ZERO; len], ranges }
+    }
+
+    /// Draws every value anew. Each parameter has a stream of its own, named after it, so that it
+    /// begins equal wherever name and shape agree, whatever else the network holds.
+    pub fn initialize(&mut self, seed: u64) {
+        for parameter in &self.ranges {
+            let mut stream = Stream::new(seed, &format!("init/{}", parameter.name), 0, 0);
+            let (initializer, fan_in, fan_out) =
+                (parameter.initializer, parameter.fan_in, parameter.fan_out);
+            for value in &mut self.values[parameter.range.clone()] {
+                *value = T::from_f64(initializer.draw(fan_in, fan_out, &mut stream));
+            }
+        }
+    }
+
+    /// Bytes of all values, little-endian, in order: what a digest of the weights is taken over.
+    pub fn value_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.values.len() * size_of::<T>());
+        for &value in &self.values {
+            value.extend_bytes(&mut bytes);
+        }
+        bytes
+    }
+
+    /// The first range that holds a value that is not finite.
+    pub fn first_not_finite(&self) -> Option<&ParameterRange> {
+        self.ranges.iter().find(|parameter| {
+            self.values[parameter.range.clone()].iter().any(|value| !value.is_finite())
+        })
+    }
+
+    /// Euclidean norm of the gradient of each layer that has parameters, in order of layers, as
+    /// (layer, norm); summed in `f64`.
+    pub fn layer_gradient_norms(&self) -> Vec<(usize, f64)> {
+        let mut squares: Vec<(usize, f64)> = Vec::new();
+        for parameter in &self.ranges {
+            let sum: f64 =
+                self.gradients[parameter.range.clone()].iter().map(|g| g.to_f64().powi(2)).sum();
+            match squares.last_mut() {
+                Some((layer, total)) if *layer == parameter.layer => *total += sum,
+                _ => squares.push((parameter.layer, sum)),
+            }
+        }
+        squares.into_iter().map(|(layer, square)| (layer, square.sqrt())).collect()
+    }
+}
+
+impl ParameterRange {
+    /// The parameter as a matrix, out of the flat vector.
+    pub fn view<'a, T>(&self, flat: &'a [T]) -> ArrayView2<'a, T> {
+        ArrayView2::from_shape(self.shape, &flat[self.range.clone()])
+            .expect("a range is as long as its shape says")
+    }
+
+    /// The same, to be written.
+    pub fn view_mut<'a, T>(&self, flat: &'a mut [T]) -> ArrayViewMut2<'a, T> {
+        ArrayViewMut2::from_shape(self.shape, &mut flat[self.range.clone()])
+            .expect("a range is as long as its shape says")
+    }
+}

@@ -1,0 +1,88 @@
+//! The one type parameter of the engine: `f32` to train, `f64` to check.
+
+use std::fmt::{Debug, Display};
+use std::iter::Sum;
+use std::ops::{AddAssign, MulAssign, Neg, SubAssign};
+
+use ndarray::LinalgScalar;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// A floating-point type that networks are made of: `f32` or `f64`, nothing else.
+///
+/// The transcendental functions are those of the `libm` crate, not the platform's: the platform's
+/// choose an instruction set at run time and differ in the last bit between machines.
+pub trait Scalar:
+    sealed::Sealed
+    + LinalgScalar
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + Neg<Output = Self>
+    + PartialOrd
+    + Sum
+    + Default
+    + Debug
+    + Display
+    + Send
+    + Sync
+{
+    /// Name of the type as experiment files and stamps say it.
+    const NAME: &'static str;
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// Rounds to the nearest value of this type.
+    fn from_f64(value: f64) -> Self;
+    /// Widens without loss.
+    fn to_f64(self) -> f64;
+    /// Natural exponential.
+    fn exp(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// Neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+    /// Appends the little-endian bytes of the value.
+    fn extend_bytes(self, bytes: &mut Vec<u8>);
+}
+
+macro_rules! scalar {
+    ($type:ident, $name:literal, $exp:path, $tanh:path) => {
+        impl Scalar for $type {
+            const NAME: &'static str = $name;
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            fn from_f64(value: f64) -> Self {
+                value as $type
+            }
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            fn exp(self) -> Self {
+                $exp(self)
+            }
+            fn tanh(self) -> Self {
+                $tanh(self)
+            }
+            fn abs(self) -> Self {
+                $type::abs(self)
+            }
+            fn is_finite(self) -> bool {
+                $type::is_finite(self)
+            }
+            fn extend_bytes(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+        }
+    };
+}
+
+scalar!(f32, "F32", libm::expf, libm::tanhf);
+scalar!(f64, "F64", libm::exp, libm::tanh);
