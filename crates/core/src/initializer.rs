@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Stream;
+use crate::{Mistake, Stream};
 
 /// The distribution that a parameter's first values are drawn from.
 ///
@@ -57,10 +57,16 @@ impl Initializer {
         }
     }
 
-    /// The number it is given, if it has one; what is allowed is a finite number from 0.
-    pub fn scale(self) -> Option<f64> {
+    /// What is wrong with its number, if it has one.
+    pub fn mistake(self) -> Option<Mistake> {
         match self {
-            Initializer::Normal(scale) | Initializer::Uniform(scale) => Some(scale),
+            Initializer::Normal(scale) | Initializer::Uniform(scale) => Mistake::unless(
+                scale.is_finite() && scale >= 0.0,
+                "[0]",
+                "the scale of an initializer",
+                scale,
+                "a finite number from 0",
+            ),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+mod mistake;
 mod shape;
 mod scalar;
 mod random;
@@ -29,6 +30,7 @@ pub use initializer::{Distribution, Initializer};
 pub use layers::{Initialization, Layer};
 pub use losses::{Loss, TargetKind, Targets};
 pub use matmul::matmul;
+pub use mistake::Mistake;
 pub use operation::{Backward, Forward, Operation};
 pub use parameters::{ParameterRange, Parameters, Role};
 pub use program::Program;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, NodeId};
 use crate::ops::{Relu, Sigmoid, Tanh};
-use crate::{Distribution, Initializer, Scalar};
+use crate::{Distribution, Initializer, Mistake, Scalar};
 
 /// One layer of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,15 @@ pub struct Initialization {
 impl Default for Initialization {
     fn default() -> Self {
         Self { weights: Initializer::Glorot(Distribution::Uniform), biases: Initializer::Zeros }
+    }
+}
+
+impl Initialization {
+    /// Everything that is wrong with it.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let weights = self.weights.mistake().map(|mistake| mistake.within("weights"));
+        let biases = self.biases.mistake().map(|mistake| mistake.within("biases"));
+        weights.into_iter().chain(biases).collect()
     }
 }
 
