@@ -1,0 +1,125 @@
+//! What `--help` prints.
+
+/// `cargo xtask`, `cargo xtask --help`.
+pub(crate) const OVERVIEW: &str = "\
+cargo xtask COMMAND [ARGUMENTS]: train networks, run sweeps, check the work.
+
+Commands of gradus (built first; `cargo xtask COMMAND --help` tells more):
+  run FILE.ron        train what is missing of an experiment and draw its report
+  plan FILE.ron       list the runs, what is there and what is missing; trains nothing
+  report NAME         draw the report again from what is stored
+  gradcheck FILE.ron  check every gradient of a file's network by finite differences
+  doctor              what this machine has, what is missing, and what mends it
+
+Commands of the workspace:
+  setup               install OpenBLAS
+  test                run all tests, as CI does
+  faults [NAME]       plant faults and show that the tests catch them
+  bare                prove on a bare Debian that one command is enough
+
+Flags, anywhere before a `--`:
+  --no-setup          install nothing; without OpenBLAS, use the embedded product
+  --embedded          use the embedded product even where OpenBLAS is there
+
+Any other command is handed to gradus as it is.
+
+Examples:
+  cargo xtask run experiments/sweep.ron
+  cargo xtask test
+";
+
+const SETUP: &str = "\
+cargo xtask setup: install OpenBLAS, with pkg-config and a C compiler where they are missing.
+
+Uses apt-get, dnf, pacman, apk or brew, as root or by a sudo that asks for no password.
+Exit codes: 0 it is there, 1 it could not be installed (the command to type is shown).
+
+Examples:
+  cargo xtask setup
+  cargo xtask doctor      # look first, change nothing
+";
+
+const DOCTOR: &str = "\
+cargo xtask doctor [--json]: what this machine has, what is missing, and the command that mends it.
+
+Prints its findings to stdout, then builds gradus and hands over to `gradus doctor`, which adds the
+kernel and the stamp. Installs nothing. With --json only gradus writes to stdout.
+
+Examples:
+  cargo xtask doctor
+  cargo xtask doctor --json > machine.json
+";
+
+const TEST: &str = "\
+cargo xtask test [--embedded] [--no-setup]: every test there is. CI runs the same.
+
+Steps: set up OpenBLAS; rustfmt; clippy without warnings; all tests; clippy and tests of the product
+without OpenBLAS; documentation without warnings; planted faults. A failing step does not stop the
+later ones. What is skipped is counted and shown.
+  --embedded    everything without OpenBLAS
+  --no-setup    install nothing; what needs OpenBLAS is then skipped
+The last line is `N passed, N failed, N skipped`. Exit codes: 0 nothing failed, 1 something did.
+
+Examples:
+  cargo xtask test
+  cargo xtask test --embedded
+";
+
+const FAULTS: &str = "\
+cargo xtask faults [NAME] [--write]: plant faults and show that the tests catch them.
+
+Copies the sources to target/faults, checks that the tests pass there, and then plants one fault
+after the other, `crates/core/tests/faults/*.fault`. Each must compile and make tests fail.
+  NAME       only this fault
+  --write    write the table to docs/FAULTS.md
+Exit codes: 0 all were caught, 1 one was not, or no longer fits the sources.
+
+Examples:
+  cargo xtask faults
+  cargo xtask faults --write
+";
+
+const BARE: &str = "\
+cargo xtask bare [CASE]: prove on a bare Debian that one command is enough. For releases.
+
+Makes a minimal Debian with a C compiler and this Rust, clones the last commit into it, and runs
+  run         cargo xtask run experiments/sweep.ron
+  test        cargo xtask test
+  fallback    cargo xtask run --no-setup experiments/sweep.ron
+each from a fresh system with an empty cargo home. Takes some 20 minutes, and a few GB in
+target/bare. When all are run, the results go to docs/fresh-machine.md.
+Needs root and debootstrap.
+Exit codes: 0 all went well, 1 one did not, 2 this machine cannot do it.
+
+Examples:
+  cargo xtask bare
+  cargo xtask bare fallback
+";
+
+/// The help of one of xtask's own commands.
+pub(crate) fn of(command: &str) -> &'static str {
+    match command {
+        "setup" => SETUP,
+        "doctor" => DOCTOR,
+        "test" => TEST,
+        "faults" => FAULTS,
+        "bare" => BARE,
+        _ => OVERVIEW,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_own_command_has_help_with_an_example() {
+        for command in ["setup", "doctor", "test", "faults", "bare"] {
+            let text = of(command);
+            assert!(text.starts_with(&format!("cargo xtask {command}")), "{command}");
+            assert!(text.contains("\nExamples:\n  cargo xtask "), "{command}");
+            assert!(OVERVIEW.contains(&format!("\n  {command} ")), "{command}");
+            assert!(text.lines().all(|line| line.chars().count() <= 100), "{command}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! `cargo xtask test`: the one test command, for a person and for CI alike.
+//!
+//! A step that fails does not stop the later ones. The last line is `N passed, N failed, N skipped`
+//! over all tests and steps.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::arguments::Arguments;
+use crate::faults;
+use crate::process::{self, Failure};
+use crate::setup::{self, Product};
+use crate::tally::{Counts, Tally};
+use crate::workspace;
+
+/// What one step gave.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) counts: Counts,
+    /// What failed, one line each.
+    pub(crate) failures: Vec<String>,
+    /// What was skipped and why, one line each.
+    pub(crate) skips: Vec<String>,
+}
+
+impl Outcome {
+    fn passed() -> Self {
+        Self { counts: Counts::PASSED, ..Self::default() }
+    }
+
+    pub(crate) fn failed(why: impl Into<String>) -> Self {
+        Self { counts: Counts::FAILED, failures: vec![why.into()], ..Self::default() }
+    }
+
+    fn skipped(why: impl Into<String>) -> Self {
+        Self { counts: Counts::SKIPPED, skips: vec![why.into()], ..Self::default() }
+    }
+}
+
+/// A step that is done.
+struct Step {
+    name: &'static str,
+    seconds: f64,
+    outcome: Outcome,
+}
+
+pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
+    arguments.words("test", &[], 0)?;
+    let mut steps = Vec::new();
+    let mut product = Product::Embedded;
+    take("openblas", &mut steps, || {
+        product = setup::product(arguments);
+        Ok(set_up(product, arguments))
+    });
+    workspace::demand_c_compiler()?;
+    let features: &[&str] = match product {
+        Product::OpenBlas => &["--features", "gradus/openblas"],
+        Product::Embedded => &[],
+    };
+    take("fmt", &mut steps, || companion("fmt", "rustfmt", &["--all", "--check"]));
+    let lint_all = [&["--workspace", "--all-targets"], features, DENY].concat();
+    take("clippy", &mut steps, || companion("clippy", "clippy", &lint_all));
+    take("tests", &mut steps, || tests(&[&["--workspace"], features].concat()));
+    if product == Product::OpenBlas {
+        // The other product: what only it compiles is neither linted nor tested above. In the same
+        // target folder, where everything but core and what stands on it is compiled already.
+        let lint_core = [&["--package", "gradus-core", "--all-targets"], DENY].concat();
+        take("clippy embedded", &mut steps, || companion("clippy", "clippy", &lint_core));
+        take("tests embedded", &mut steps, || tests(EMBEDDED));
+    }
+    take("doc", &mut steps, || doc(features));
+    take("faults", &mut steps, faults::step);
+    Ok(report(&steps))
+}
+
+const DENY: &[&str] = &["--", "-D", "warnings"];
+
+/// The crates whose code differs or computes differently without OpenBLAS.
+const EMBEDDED: &[&str] =
+    &["--package", "gradus-core", "--package", "gradus-optim", "--package", "gradus-runner"];
+
+/// Announces a step, runs and times it. What hinders it is its failure, not the end of the suite.
+fn take(
+    name: &'static str,
+    steps: &mut Vec<Step>,
+    work: impl FnOnce() -> Result<Outcome, Failure>,
+) {
+    process::print(&format!("== {name}"));
+    let start = Instant::now();
+    let outcome = work().unwrap_or_else(|failure| Outcome::failed(failure.message));
+    let seconds = start.elapsed().as_secs_f64();
+    for failure in &outcome.failures {
+        process::print(&format!("== {name}: FAILED: {failure}"));
+    }
+    process::print(&format!("== {name}: {seconds:.1} s"));
+    steps.push(Step { name, seconds, outcome });
+}
+
+fn set_up(product: Product, arguments: &Arguments) -> Outcome {
+    match product {
+        Product::OpenBlas => Outcome::passed(),
+        Product::Embedded if arguments.embedded => {
+            Outcome::skipped("openblas: --embedded asks for the product without it")
+        }
+        Product::Embedded => Outcome::skipped(
+            "openblas: not on this machine, so nothing that needs it was tested; \
+             `cargo xtask setup` mends it",
+        ),
+    }
+}
+
+/// `cargo fmt` or `cargo clippy`; where the toolchain lacks it, that is a skip that is shown.
+fn companion(name: &str, component: &str, arguments: &[&str]) -> Result<Outcome, Failure> {
+    if !workspace::has_companion(name) {
+        return Ok(Outcome::skipped(format!(
+            "{component}: not in this toolchain; `rustup component add {component}` mends it"
+        )));
+    }
+    judge(workspace::cargo().arg(name).args(arguments))
+}
+
+fn doc(features: &[&str]) -> Result<Outcome, Failure> {
+    let mut cargo = workspace::cargo();
+    cargo.args(["doc", "--workspace", "--no-deps"]).args(features);
+    judge(cargo.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// A step that passes when its command succeeds.
+fn judge(command: &mut Command) -> Result<Outcome, Failure> {
+    let status = process::run(command)?;
+    Ok(match status.success() {
+        true => Outcome::passed(),
+        false => Outcome::failed(format!("{} ({status})", shown(command))),
+    })
+}
+
+/// The command as one would type it to see the failure again.
+fn shown(command: &Command) -> String {
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    format!("cargo {}", words.join(" "))
+}
+
+/// `cargo test`, its output passed on line by line and counted.
+///
+/// A test that cannot do its work on this machine returns early and appends one line, `its name:
+/// the reason`, to the file that GRADUS_SKIPS names; libtest knows no such outcome.
+fn tests(arguments: &[&str]) -> Result<Outcome, Failure> {
+    let skips = skips_file()?;
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--no-fail-fast"]).args(arguments);
+    cargo.env("GRADUS_SKIPS", &skips).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = cargo.spawn().map_err(|error| process::cannot_start(&cargo, &error))?;
+    let mut tally = Tally::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+            // Tests may print what is no UTF-8.
+            let line = String::from_utf8_lossy(&line);
+            process::print(&line);
+            tally.read_line(&line);
+        }
+    }
+    let status = child.wait().map_err(|error| process::cannot_start(&cargo, &error))?;
+    let text = workspace::read(&skips)?;
+    let said: Vec<String> = text.lines().map(str::to_owned).collect();
+    tally.take_skips(said.len());
+    Ok(judge_tests(tally, said, status.success(), &shown(&cargo)))
+}
+
+/// An empty file for the tests to write to, in the target folder.
+fn skips_file() -> Result<PathBuf, Failure> {
+    let path = workspace::target_folder().join("skips.txt");
+    workspace::write(&path, "").map(|()| path)
+}
+
+/// A run that failed without a failed test (it did not compile, a program died) is one failure,
+/// and so is a run without any test: it proves nothing.
+fn judge_tests(tally: Tally, said: Vec<String>, success: bool, shown: &str) -> Outcome {
+    let mut outcome =
+        Outcome { counts: tally.counts, failures: tally.failed, skips: tally.ignored };
+    outcome.skips.extend(said);
+    if !success && tally.counts.failed == 0 {
+        outcome.counts.add(Counts::FAILED);
+        outcome.failures.push(format!("{shown}: no test failed, see the error above"));
+    } else if success && tally.counts == Counts::default() {
+        outcome.counts.add(Counts::FAILED);
+        outcome.failures.push(format!("{shown}: there was no test to run"));
+    }
+    outcome
+}
+
+/// Prints the table, what failed and what was skipped, and the closing line.
+fn report(steps: &[Step]) -> u8 {
+    let mut total = Counts::default();
+    let mut text = format!(
+        "\n{:<16} {:>9} {:>7} {:>7} {:>8}\n",
+        "step", "time", "passed", "failed", "skipped"
+    );
+    for Step { name, seconds, outcome: Outcome { counts, .. } } in steps {
+        total.add(*counts);
+        text.push_str(&format!(
+            "{name:<16} {seconds:>7.1} s {:>7} {:>7} {:>8}\n",
+            counts.passed, counts.failed, counts.skipped
+        ));
+    }
+    let seconds: f64 = steps.iter().map(|step| step.seconds).sum();
+    text.push_str(&format!("{:<16} {seconds:>7.1} s\n", "in all"));
+    for step in steps {
+        for failure in &step.outcome.failures {
+            text.push_str(&format!("failed: {}: {failure}\n", step.name));
+        }
+    }
+    for step in steps {
+        for skip in &step.outcome.skips {
+            text.push_str(&format!("skipped: {}: {skip}\n", step.name));
+        }
+    }
+    process::print(&text);
+    process::print(&closing_line(total));
+    u8::from(total.failed > 0)
+}
+
+fn closing_line(total: Counts) -> String {
+    format!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(output: &str, success: bool) -> Outcome {
+        judge_tests(Tally::of(output), Vec::new(), success, "cargo test")
+    }
+
+    #[test]
+    fn a_run_that_dies_without_a_failed_test_is_a_failure() {
+        let outcome = judged("test result: ok. 3 passed; 0 failed; 0 ignored\n", false);
+        assert_eq!(outcome.counts, Counts { passed: 3, failed: 1, skipped: 0 });
+        let outcome = judged(
+            "test a ... FAILED\ntest result: FAILED. 3 passed; 1 failed; 0 ignored\n",
+            false,
+        );
+        assert_eq!(outcome.counts, Counts { passed: 3, failed: 1, skipped: 0 });
+        assert_eq!(outcome.failures, ["a"]);
+    }
+
+    #[test]
+    fn a_run_without_tests_is_a_failure() {
+        assert_eq!(judged("", true).counts, Counts::FAILED);
+        let passing = judged("test result: ok. 3 passed; 0 failed; 0 ignored\n", true);
+        assert_eq!((passing.counts.passed, passing.failures.len()), (3, 0));
+    }
+
+    #[test]
+    fn the_closing_line_is_the_one_that_tools_read() {
+        let counts = Counts { passed: 12, failed: 0, skipped: 3 };
+        assert_eq!(closing_line(counts), "12 passed, 0 failed, 3 skipped");
+    }
+}
