@@ -1,0 +1,279 @@
+//! A data set as read: before the split, before scaling, one copy for all runs.
+
+use gradus_core::{Mistake, Shape, TargetKind};
+use sha2::{Digest, Sha256};
+
+use super::{Data, Scaling, Split};
+
+/// All rows of a source, in its order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Shape of one input row.
+    pub input_shape: Shape,
+    /// The inputs, (rows, numbers a row), row after row.
+    pub inputs: Values,
+    /// What is to be predicted, row after row.
+    pub targets: RawTargets,
+    /// The last rows are a fixed test part of this size; 0 if there is none.
+    pub test_rows: usize,
+    /// One name a column of the inputs.
+    pub input_names: Vec<String>,
+    /// SHA-256, in hexadecimal, of what training can see: shape, inputs, targets, test part.
+    /// Paths, compression and names of columns or classes are no part of it.
+    pub digest: String,
+}
+
+/// Input values in the smallest type that holds them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Grey values: an eighth of the memory of numbers.
+    Bytes(Vec<u8>),
+    /// Any finite numbers.
+    Numbers(Vec<f64>),
+}
+
+/// Targets as the source has them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RawTargets {
+    /// A class a row.
+    Classes {
+        /// The class of each row, an index into `names`.
+        rows: Vec<u32>,
+        /// One name a class.
+        names: Vec<String>,
+    },
+    /// Numbers, (rows, names).
+    Numbers {
+        /// The numbers, row after row.
+        rows: Vec<f64>,
+        /// One name a column.
+        names: Vec<String>,
+    },
+}
+
+impl Dataset {
+    /// A data set with its digest.
+    ///
+    /// # Panics
+    /// If the lengths disagree or there is no row: sources check what they read.
+    pub(super) fn new(
+        input_shape: Shape,
+        inputs: Values,
+        targets: RawTargets,
+        test_rows: usize,
+        input_names: Vec<String>,
+    ) -> Self {
+        let digest = digest(input_shape, &inputs, &targets, test_rows);
+        let dataset = Self { input_shape, inputs, targets, test_rows, input_names, digest };
+        let (rows, width) = (dataset.rows(), input_shape.len());
+        let (values, targets) = (dataset.inputs.len(), dataset.targets.len());
+        assert!(rows > test_rows, "{rows} rows, {test_rows} of them for the test");
+        assert!(values == rows * width, "{values} inputs for {rows} rows of {width}");
+        assert!(targets == rows * dataset.targets.columns(), "{targets} targets, {rows} rows");
+        assert!(dataset.input_names.len() == width, "one name a column of {width}");
+        dataset
+    }
+
+    /// Number of rows, the fixed test part included.
+    pub fn rows(&self) -> usize {
+        self.targets.len() / self.targets.columns()
+    }
+
+    /// Numbers of classes, or of target numbers a row.
+    pub fn target_width(&self) -> usize {
+        self.targets.names().len()
+    }
+
+    /// Number of rows that [`Dataset::prepare`] leaves for training.
+    pub fn train_rows(&self, split: &Split) -> usize {
+        let pool = self.rows() - self.test_rows;
+        let (validation, test) = split.counts(pool);
+        pool - validation - test
+    }
+
+    /// Every mistake that needs the rows to be seen, all at once; asked after
+    /// [`Data::mistakes`], before [`Dataset::prepare`].
+    pub fn check(&self, data: &Data, kind: TargetKind) -> Vec<Mistake> {
+        let mut mistakes = data.split.mistakes_for(self.rows() - self.test_rows);
+        if self.test_rows > 0 && data.split.test > 0.0 {
+            mistakes.push(data.split.refuse_test());
+        }
+        match &self.targets {
+            RawTargets::Numbers { names, .. } if kind == TargetKind::Classes => {
+                mistakes.push(Mistake::new(
+                    "data.source",
+                    format!("the targets are numbers ({}), the loss takes classes", list(names)),
+                    "a loss on numbers, such as Mse, or a source with a class as its target",
+                ));
+            }
+            RawTargets::Classes { .. } if data.targets != Scaling::AsIs => {
+                mistakes.push(Mistake::new(
+                    "data.targets",
+                    format!("the targets are classes, {:?} scales numbers", data.targets),
+                    "leave `targets` out",
+                ));
+            }
+            RawTargets::Numbers { .. } | RawTargets::Classes { .. } => {}
+        }
+        mistakes
+    }
+}
+
+impl Values {
+    /// Number of values, over all rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Bytes(bytes) => bytes.len(),
+            Values::Numbers(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there is no value at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl RawTargets {
+    /// Names of the classes, or of the columns.
+    pub fn names(&self) -> &[String] {
+        match self {
+            RawTargets::Classes { names, .. } | RawTargets::Numbers { names, .. } => names,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            RawTargets::Classes { rows, .. } => rows.len(),
+            RawTargets::Numbers { rows, .. } => rows.len(),
+        }
+    }
+
+    fn columns(&self) -> usize {
+        match self {
+            RawTargets::Classes { .. } => 1,
+            RawTargets::Numbers { names, .. } => names.len(),
+        }
+    }
+}
+
+/// Names of the columns of grey pictures.
+pub(super) fn pixel_names(height: usize, width: usize) -> Vec<String> {
+    (0..height)
+        .flat_map(|row| (0..width).map(move |column| format!("pixel {row},{column}")))
+        .collect()
+}
+
+/// Up to ten names, for a message.
+pub(super) fn list(names: &[String]) -> String {
+    const MOST: usize = 10;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| excerpt(name)).collect();
+    let rest = names.len().saturating_sub(MOST);
+    if rest == 0 { shown.join(", ") } else { format!("{}, and {rest} more", shown.join(", ")) }
+}
+
+/// Text of a file as a message may show it: quoted, control characters escaped, cut after 40.
+pub(super) fn excerpt(text: &str) -> String {
+    const MOST: usize = 40;
+    let start: String = text.chars().take(MOST).collect();
+    if start.len() < text.len() { format!("{start:?}…") } else { format!("{start:?}") }
+}
+
+/// Every part is preceded by what it is and how long it is, so that no two data sets run together.
+fn digest(shape: Shape, inputs: &Values, targets: &RawTargets, test_rows: usize) -> String {
+    let mut hasher = Sha256::new();
+    let words = |tag: &str, sizes: &[usize]| {
+        let mut part = tag.as_bytes().to_vec();
+        part.extend(sizes.iter().flat_map(|&size| (size as u64).to_le_bytes()));
+        part
+    };
+    hasher.update(match shape {
+        Shape::Features(features) => words("features", &[features]),
+        Shape::Image { channels, height, width } => words("image", &[channels, height, width]),
+    });
+    match inputs {
+        Values::Bytes(bytes) => {
+            hasher.update(words("bytes", &[bytes.len()]));
+            hasher.update(bytes);
+        }
+        Values::Numbers(numbers) => {
+            hasher.update(words("numbers", &[numbers.len()]));
+            numbers.iter().for_each(|number| hasher.update(number.to_le_bytes()));
+        }
+    }
+    let width = targets.names().len();
+    match targets {
+        RawTargets::Classes { rows, .. } => {
+            hasher.update(words("classes", &[rows.len(), width]));
+            rows.iter().for_each(|class| hasher.update(class.to_le_bytes()));
+        }
+        RawTargets::Numbers { rows, .. } => {
+            hasher.update(words("values", &[rows.len(), width]));
+            rows.iter().for_each(|number| hasher.update(number.to_le_bytes()));
+        }
+    }
+    hasher.update(words("test", &[test_rows]));
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes(inputs: Values, rows: &[u32], name: &str, test_rows: usize) -> Dataset {
+        let names = vec![name.to_string(), "other".to_string()];
+        let targets = RawTargets::Classes { rows: rows.to_vec(), names };
+        let columns = vec!["x".to_string()];
+        Dataset::new(Shape::Features(1), inputs, targets, test_rows, columns)
+    }
+
+    fn numbers(values: &[f64]) -> Values {
+        Values::Numbers(values.to_vec())
+    }
+
+    #[test]
+    fn the_digest_sees_content_and_not_names() {
+        let here = classes(numbers(&[1.0, 2.0]), &[0, 1], "a", 0).digest;
+        assert_eq!(here.len(), 64);
+        assert_eq!(here, classes(numbers(&[1.0, 2.0]), &[0, 1], "b", 0).digest);
+        for other in [
+            classes(numbers(&[1.0, 2.5]), &[0, 1], "a", 0),
+            classes(numbers(&[1.0, 2.0]), &[1, 1], "a", 0),
+            classes(numbers(&[1.0, 2.0]), &[0, 1], "a", 1),
+            classes(Values::Bytes(vec![1, 2]), &[0, 1], "a", 0),
+        ] {
+            assert_ne!(here, other.digest);
+        }
+    }
+
+    #[test]
+    fn the_check_sees_what_needs_the_rows() {
+        let places = |text: &str, dataset: &Dataset, kind| {
+            let data: Data = ron::from_str(text).expect("the text has the right form");
+            dataset.check(&data, kind).into_iter().map(|found| found.place).collect::<Vec<_>>()
+        };
+        let fixed = classes(Values::Bytes(vec![0; 9]), &[0, 1, 0, 1, 0, 1, 0, 1, 0], "a", 5);
+        let line = super::super::line::points();
+        let none: [&str; 0] = [];
+        let (classes, values) = (TargetKind::Classes, TargetKind::Values);
+        assert_eq!(places("(source: Xor, split: (validation: 0.5))", &fixed, classes), none);
+        assert_eq!(
+            places("(source: Xor, split: (validation: 0.1, test: 0.2))", &fixed, values),
+            ["data.split.validation", "data.split.test"]
+        );
+        assert_eq!(places("(source: Line, targets: MinMax)", &line, values), none);
+        assert_eq!(places("(source: Line)", &line, classes), ["data.source"]);
+        assert_eq!(places("(source: Xor, targets: MinMax)", &fixed, classes), ["data.targets"]);
+        assert_eq!(
+            places("(source: Line, split: (validation: 0.9))", &line, values),
+            ["data.split"]
+        );
+    }
+
+    #[test]
+    fn text_of_files_is_shown_safely() {
+        assert_eq!(excerpt("a\u{1b}[2J"), "\"a\\u{1b}[2J\"");
+        assert_eq!(excerpt(&"x".repeat(100)), format!("\"{}\"…", "x".repeat(40)));
+        assert_eq!(list(&pixel_names(3, 4)).matches("pixel").count(), 10);
+    }
+}

@@ -1,0 +1,34 @@
+//! Data sets: where the rows come from, how they are split, how they are scaled.
+//!
+//! Read in this order. [`Data`] is the `data` section of an experiment; [`Data::load`] makes a
+//! [`Dataset`] (rows as read); [`Dataset::prepare`] splits and scales it into a [`Prepared`] for
+//! one seed. A new source is one file, its `mod` line here, and its variant and its arm in
+//! `source.rs`.
+
+mod description;
+mod dataset;
+mod split;
+mod scaling;
+mod prepare;
+mod source;
+mod file;
+mod lines;
+mod table;
+
+mod circles;
+mod csv;
+mod digits;
+mod idx;
+mod iris;
+mod line;
+mod moons;
+mod spirals;
+mod xor;
+
+pub use csv::CsvTarget;
+pub use dataset::{Dataset, RawTargets, Values};
+pub use description::Data;
+pub use prepare::{Prepared, SampleTargets, Samples};
+pub use scaling::Scaling;
+pub use source::Source;
+pub use split::Split;

@@ -1,0 +1,295 @@
+//! From rows as read to what a run trains on: split, scaled, in the run's precision.
+
+use gradus_core::{Scalar, Shape, TargetKind};
+use ndarray::Array2;
+
+use super::dataset::list;
+use super::scaling::{Fitted, Scaling};
+use super::{Data, Dataset, RawTargets, Values};
+
+/// The data of one seed, shared by all its runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared<T> {
+    /// Shape of one input row.
+    pub input_shape: Shape,
+    /// The rows to train on.
+    pub train: Samples<T>,
+    /// The rows to choose by.
+    pub validation: Option<Samples<T>>,
+    /// The rows to judge by.
+    pub test: Option<Samples<T>>,
+    /// Number of classes, or of target numbers a row.
+    pub target_width: usize,
+    /// Training rows of each class; empty where the targets are numbers.
+    pub class_counts: Vec<u64>,
+    /// What a user should know about these rows, as sentences without a full stop.
+    pub notes: Vec<String>,
+}
+
+/// One part of the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples<T> {
+    /// Inputs, (N, D), row after row in memory.
+    pub inputs: Array2<T>,
+    /// Targets, N of them.
+    pub targets: SampleTargets<T>,
+}
+
+/// Targets as the loss takes them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SampleTargets<T> {
+    /// The class of each row, (N).
+    Classes(Vec<u32>),
+    /// The wanted outputs, (N, K).
+    Values(Array2<T>),
+}
+
+impl<T> Samples<T> {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.inputs.nrows()
+    }
+}
+
+impl Dataset {
+    /// Splits and scales the rows for one seed.
+    ///
+    /// The seed matters to the split alone. For a loss on numbers, classes become one-hot rows.
+    ///
+    /// # Panics
+    /// If [`Data::mistakes`] or [`Dataset::check`] finds a mistake.
+    pub fn prepare<T: Scalar>(&self, data: &Data, kind: TargetKind, seed: u64) -> Prepared<T> {
+        let mistakes = self.check(data, kind);
+        assert!(mistakes.is_empty(), "mistakes are shown before data is prepared: {mistakes:?}");
+        let pool = self.rows() - self.test_rows;
+        let classes = match &self.targets {
+            RawTargets::Classes { rows, .. } => Some(&rows[..pool]),
+            RawTargets::Numbers { .. } => None,
+        };
+        let mut parts = data.split.draw(pool, classes, seed);
+        parts.test.extend(pool..self.rows());
+
+        let mut notes = Vec::new();
+        let width = self.input_shape.len();
+        let inputs = match &self.inputs {
+            Values::Bytes(bytes) => data.inputs.fit(bytes, width, &parts.train),
+            Values::Numbers(numbers) => data.inputs.fit(numbers, width, &parts.train),
+        };
+        notes.extend(note_constant("input", data.inputs, &inputs, &self.input_names));
+        let targets = match &self.targets {
+            RawTargets::Classes { .. } => None,
+            RawTargets::Numbers { rows, names } => {
+                let fitted = data.targets.fit(rows, names.len(), &parts.train);
+                notes.extend(note_constant("target", data.targets, &fitted, names));
+                Some(fitted)
+            }
+        };
+        let class_counts = self.class_counts(&parts.train);
+        notes.extend(self.note_missing_classes(&class_counts));
+
+        let samples = |rows: &[usize]| Samples {
+            inputs: match &self.inputs {
+                Values::Bytes(bytes) => gather(bytes, rows, &inputs, width),
+                Values::Numbers(numbers) => gather(numbers, rows, &inputs, width),
+            },
+            targets: self.sample_targets(rows, kind, targets.as_ref()),
+        };
+        let optional = |rows: &[usize]| (!rows.is_empty()).then(|| samples(rows));
+        let train = samples(&parts.train);
+        let (validation, test) = (optional(&parts.validation), optional(&parts.test));
+        let all = [
+            ("training", Some(&train)),
+            ("validation", validation.as_ref()),
+            ("test", test.as_ref()),
+        ];
+        for (name, part) in all {
+            notes.extend(part.and_then(|part| note_too_large(name, part)));
+        }
+        let (input_shape, target_width) = (self.input_shape, self.target_width());
+        Prepared { input_shape, train, validation, test, target_width, class_counts, notes }
+    }
+
+    fn sample_targets<T: Scalar>(
+        &self,
+        rows: &[usize],
+        kind: TargetKind,
+        fitted: Option<&Fitted>,
+    ) -> SampleTargets<T> {
+        match (&self.targets, kind, fitted) {
+            (RawTargets::Classes { rows: classes, .. }, TargetKind::Classes, _) => {
+                SampleTargets::Classes(rows.iter().map(|&row| classes[row]).collect())
+            }
+            (RawTargets::Classes { rows: classes, names }, TargetKind::Values, _) => {
+                let mut one_hot = Array2::from_elem((rows.len(), names.len()), T::ZERO);
+                for (mut target, &row) in one_hot.rows_mut().into_iter().zip(rows) {
+                    target[classes[row] as usize] = T::ONE;
+                }
+                SampleTargets::Values(one_hot)
+            }
+            (RawTargets::Numbers { rows: numbers, names }, TargetKind::Values, Some(fitted)) => {
+                SampleTargets::Values(gather(numbers, rows, fitted, names.len()))
+            }
+            (RawTargets::Numbers { .. }, _, _) => unreachable!("checked before anything is made"),
+        }
+    }
+
+    fn class_counts(&self, rows: &[usize]) -> Vec<u64> {
+        match &self.targets {
+            RawTargets::Numbers { .. } => Vec::new(),
+            RawTargets::Classes { rows: classes, names } => {
+                let mut counts = vec![0; names.len()];
+                rows.iter().for_each(|&row| counts[classes[row] as usize] += 1);
+                counts
+            }
+        }
+    }
+
+    fn note_missing_classes(&self, counts: &[u64]) -> Option<String> {
+        let missing: Vec<String> = counts
+            .iter()
+            .zip(self.targets.names())
+            .filter(|(count, _)| **count == 0)
+            .map(|(_, name)| name.clone())
+            .collect();
+        (!missing.is_empty()).then(|| format!("no training row is of class {}", list(&missing)))
+    }
+}
+
+/// The chosen rows of `values`, scaled, (rows, width).
+fn gather<V: Copy + Into<f64>, T: Scalar>(
+    values: &[V],
+    rows: &[usize],
+    fitted: &Fitted,
+    width: usize,
+) -> Array2<T> {
+    let mut scaled = Vec::with_capacity(rows.len() * width);
+    for &row in rows {
+        scaled.extend(fitted.scaled(&values[row * width..][..width]).map(T::from_f64));
+    }
+    Array2::from_shape_vec((rows.len(), width), scaled).expect("each row gave `width` values")
+}
+
+fn note_constant(
+    what: &str,
+    scaling: Scaling,
+    fitted: &Fitted,
+    names: &[String],
+) -> Option<String> {
+    let constant: Vec<String> = fitted.constant.iter().map(|&index| names[index].clone()).collect();
+    (!constant.is_empty()).then(|| {
+        let (count, all) = (constant.len(), names.len());
+        format!(
+            "{count} of {all} {what} columns have no spread in the training rows, {scaling:?} \
+             makes them 0: {}",
+            list(&constant)
+        )
+    })
+}
+
+/// Numbers that `f64` holds and the run's precision does not.
+fn note_too_large<T: Scalar>(name: &str, samples: &Samples<T>) -> Option<String> {
+    let count = |values: &Array2<T>| values.iter().filter(|value| !value.is_finite()).count();
+    let targets = match &samples.targets {
+        SampleTargets::Classes(_) => 0,
+        SampleTargets::Values(values) => count(values),
+    };
+    let found = count(&samples.inputs) + targets;
+    (found > 0).then(|| format!("{found} values of the {name} rows are too large for {}", T::NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::data::{Source, Split};
+
+    fn load(text: &str) -> (Data, Dataset) {
+        let data: Data = ron::from_str(text).expect("the text is right");
+        let dataset = data.load(Path::new(".")).expect("embedded data loads");
+        (data, dataset)
+    }
+
+    #[test]
+    fn iris_is_split_by_class_and_standardized_on_the_training_rows() {
+        let (data, dataset) =
+            load("(source: Iris, split: (validation: 0.2, test: 0.1), inputs: Standardize)");
+        let prepared = dataset.prepare::<f64>(&data, TargetKind::Classes, 3);
+        assert_eq!(prepared.train.rows(), dataset.train_rows(&data.split));
+        assert_eq!(prepared.class_counts, [35, 35, 35]);
+        assert_eq!(prepared.validation.as_ref().map(Samples::rows), Some(30));
+        assert_eq!(prepared.test.as_ref().map(Samples::rows), Some(15));
+        for column in prepared.train.inputs.columns() {
+            let variance = column.iter().map(|x| x * x).sum::<f64>() / 105.0;
+            assert!(column.sum().abs() < 1e-12 && (variance - 1.0).abs() < 1e-12);
+        }
+        assert_eq!(prepared, dataset.prepare(&data, TargetKind::Classes, 3));
+        assert_ne!(prepared, dataset.prepare(&data, TargetKind::Classes, 4));
+    }
+
+    #[test]
+    fn classes_become_one_hot_rows_for_a_loss_on_numbers() {
+        let (data, dataset) = load("(source: Xor)");
+        let prepared = dataset.prepare::<f32>(&data, TargetKind::Values, 0);
+        let wanted = ndarray::array![[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]];
+        assert_eq!(prepared.train.targets, SampleTargets::Values(wanted));
+        assert_eq!(prepared.target_width, 2);
+        let prepared = dataset.prepare::<f32>(&data, TargetKind::Classes, 0);
+        assert_eq!(prepared.train.targets, SampleTargets::Classes(vec![0, 1, 1, 0]));
+    }
+
+    #[test]
+    fn without_a_split_the_seed_changes_nothing() {
+        let (data, dataset) = load("(source: Line, targets: Divide(2.0))");
+        let prepared = dataset.prepare::<f64>(&data, TargetKind::Values, 0);
+        assert_eq!(prepared, dataset.prepare(&data, TargetKind::Values, 1));
+        assert_eq!(prepared.train.inputs, ndarray::array![[1.0], [2.0], [3.0], [4.0]]);
+        assert_eq!(prepared.train.targets, SampleTargets::Values(prepared.train.inputs.clone()));
+        assert!(prepared.validation.is_none() && prepared.test.is_none());
+    }
+
+    #[test]
+    fn constant_columns_are_named_once() {
+        let (data, dataset) = load("(source: Digits, inputs: Standardize)");
+        let prepared = dataset.prepare::<f32>(&data, TargetKind::Classes, 0);
+        assert_eq!(
+            prepared.notes,
+            ["3 of 64 input columns have no spread in the training rows, Standardize makes them \
+              0: \"pixel 0,0\", \"pixel 4,0\", \"pixel 4,7\""]
+        );
+    }
+
+    #[test]
+    fn a_fixed_test_part_stays_and_only_the_rest_is_split() {
+        let inputs = Values::Bytes((0..10).collect());
+        let names = ["a", "b", "c"].map(String::from).to_vec();
+        let targets = RawTargets::Classes { rows: vec![0, 0, 0, 1, 1, 1, 0, 1, 0, 2], names };
+        let shape = Shape::Features(1);
+        let dataset = Dataset::new(shape, inputs, targets, 4, vec!["x".to_string()]);
+        let data = Data {
+            source: Source::Xor,
+            split: Split { validation: 1.0 / 3.0, test: 0.0 },
+            inputs: Scaling::AsIs,
+            targets: Scaling::AsIs,
+            obtain: String::new(),
+        };
+        let prepared = dataset.prepare::<f32>(&data, TargetKind::Classes, 0);
+        assert_eq!(prepared.class_counts, [2, 2, 0]);
+        assert_eq!(prepared.notes, ["no training row is of class \"c\""]);
+        let test = prepared.test.expect("the last four rows");
+        assert_eq!(test.inputs, ndarray::array![[6.0], [7.0], [8.0], [9.0]]);
+        assert_eq!(test.targets, SampleTargets::Classes(vec![0, 1, 0, 2]));
+    }
+
+    #[test]
+    fn numbers_beyond_the_precision_are_noted() {
+        let values = Values::Numbers(vec![1e300, 1.0]);
+        let targets = RawTargets::Numbers { rows: vec![1.0, 2.0], names: vec!["y".to_string()] };
+        let shape = Shape::Features(1);
+        let dataset = Dataset::new(shape, values, targets, 0, vec!["x".to_string()]);
+        let (data, _) = load("(source: Line)");
+        let notes = dataset.prepare::<f32>(&data, TargetKind::Values, 0).notes;
+        assert_eq!(notes, ["1 values of the training rows are too large for F32"]);
+        assert!(dataset.prepare::<f64>(&data, TargetKind::Values, 0).notes.is_empty());
+    }
+}

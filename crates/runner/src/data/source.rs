@@ -1,0 +1,175 @@
+//! The registry of sources: each is one file; here stand its description and its recipe.
+
+use gradus_core::Mistake;
+use serde::{Deserialize, Serialize};
+
+use super::file::Files;
+use super::{CsvTarget, Dataset};
+use super::{circles, csv, digits, idx, iris, line, moons, spirals, xor};
+
+/// Where rows come from: embedded, made by a formula, or read from files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Source {
+    /// 1797 handwritten digits, 8x8 grey values 0..16, 10 classes; embedded.
+    Digits,
+    /// 150 flowers, 4 lengths, 3 classes; embedded.
+    Iris,
+    /// Four points on a line: x = 1, 2, 3, 4 and y = 2x; the target is the number y.
+    Line,
+    /// The four corners of the unit square, class 1 where exactly one coordinate is 1.
+    Xor,
+    /// Interleaved spirals of radius 5, one class an arm.
+    Spirals {
+        /// Points in all, shared out evenly to the arms.
+        samples: usize,
+        /// Number of spirals, and so of classes.
+        #[serde(default = "spirals::default_arms")]
+        arms: usize,
+        /// Largest displacement of a coordinate; uniform on `[-noise, noise)`.
+        #[serde(default)]
+        noise: f64,
+        /// Full turns from the center to the end of an arm.
+        #[serde(default = "spirals::default_turns")]
+        turns: f64,
+        /// Seed of the noise; the run's seed does not change the points.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// Two interleaving half circles of radius 1, two classes.
+    Moons {
+        /// Points in all, half of them on each moon.
+        samples: usize,
+        /// Standard deviation of the normal noise on each coordinate.
+        #[serde(default)]
+        noise: f64,
+        /// Seed of the noise; the run's seed does not change the points.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// A circle of radius 1 (class 0) around a smaller one (class 1).
+    Circles {
+        /// Points in all, half of them on each circle.
+        samples: usize,
+        /// Standard deviation of the normal noise on each coordinate.
+        #[serde(default)]
+        noise: f64,
+        /// Radius of the inner circle.
+        #[serde(default = "circles::default_factor")]
+        factor: f64,
+        /// Seed of the noise; the run's seed does not change the points.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// Pictures and labels in the IDX format of MNIST, plain or gzip.
+    Idx {
+        /// File of the training pictures.
+        train_images: String,
+        /// File of their labels.
+        train_labels: String,
+        /// File of the test pictures, if there is a fixed test part.
+        #[serde(default)]
+        test_images: Option<String>,
+        /// File of their labels.
+        #[serde(default)]
+        test_labels: Option<String>,
+    },
+    /// A table of numbers with a class or with numbers to predict, plain or gzip.
+    Csv {
+        /// The file.
+        path: String,
+        /// Whether the first record names the columns; without, they are "0", "1", ….
+        #[serde(default = "csv::default_header")]
+        header: bool,
+        /// The character between cells.
+        #[serde(default = "csv::default_delimiter")]
+        delimiter: char,
+        /// The columns to predict; all others are inputs.
+        target: CsvTarget,
+    },
+}
+
+/// What makes the rows, once the description is known to be right.
+pub(super) type Recipe<'a> = Box<dyn FnOnce(&Files<'_>) -> Result<Dataset, Vec<Mistake>> + 'a>;
+
+impl Source {
+    /// Checks the description, and gives what makes the rows from it; reads nothing yet.
+    pub(super) fn recipe(&self) -> Result<Recipe<'_>, Vec<Mistake>> {
+        match self {
+            Source::Digits => Ok(Box::new(|_| Ok(digits::read()))),
+            Source::Iris => Ok(Box::new(|_| Ok(iris::read()))),
+            Source::Line => Ok(Box::new(|_| Ok(line::points()))),
+            Source::Xor => Ok(Box::new(|_| Ok(xor::points()))),
+            &Source::Spirals { samples, arms, noise, turns, seed } => {
+                spirals::recipe(samples, arms, noise, turns, seed)
+            }
+            &Source::Moons { samples, noise, seed } => moons::recipe(samples, noise, seed),
+            &Source::Circles { samples, noise, factor, seed } => {
+                circles::recipe(samples, noise, factor, seed)
+            }
+            Source::Idx { train_images, train_labels, test_images, test_labels } => {
+                idx::recipe(train_images, train_labels, test_images, test_labels)
+            }
+            Source::Csv { path, header, delimiter, target } => {
+                csv::recipe(path, *header, *delimiter, target)
+            }
+        }
+    }
+}
+
+/// Adds a mistake unless `least <= samples <= 10 million`, which is 160 MB of points.
+pub(super) fn check_samples(samples: usize, least: usize, mistakes: &mut Vec<Mistake>) {
+    const MOST: usize = 10_000_000;
+    if !(least..=MOST).contains(&samples) {
+        mistakes.push(Mistake::new(
+            "data.source.samples",
+            format!("{samples} points cannot be made"),
+            format!("a number from {least} to {MOST}"),
+        ));
+    }
+}
+
+/// Adds a mistake unless the noise is a number from 0 to a million (the shapes are of size 1 to 5).
+pub(super) fn check_noise(noise: f64, mistakes: &mut Vec<Mistake>) {
+    const MOST: f64 = 1e6;
+    if !(0.0..=MOST).contains(&noise) {
+        mistakes.push(Mistake::new(
+            "data.source.noise",
+            format!("a noise of {noise} cannot be drawn"),
+            format!("a number from 0 to {MOST}"),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// The keys of runs hold these, so they may change only with what the source gives.
+    #[test]
+    fn what_a_source_gives_is_the_same_on_every_machine() {
+        for (source, digest) in [
+            ("Digits", "8a0592a9f9844f0d867ef1e5a57f799d026422752569e9a9ab3ea7da215dc8d5"),
+            ("Iris", "2a6dbf0f78301dfd592696ee0ef728f523ebf5e3043ef2e95234971d295e3cb1"),
+            ("Line", "7b323b57d57a2f5eab8262d6fa4509f609b3210e47309a2eb24596794029e969"),
+            ("Xor", "84a4987c6e0561122a8a05e48c238befea920d815fefb2e41631d56793f9b1f5"),
+            (
+                "Spirals(samples: 200)",
+                "d7e0035b16312674a2aeb78b3c33b08983c16b639f0b492c12f647db7eba9ca6",
+            ),
+            (
+                "Moons(samples: 100, noise: 0.3)",
+                "c6f405115cc6e1c55226cd42a7a7ebd1978085aa04fb25940de33f893ab18e14",
+            ),
+            (
+                "Circles(samples: 100)",
+                "2df234b6d2fe88e19a844545dfc5043f18c824d5621257665ac8441e91c5c125",
+            ),
+        ] {
+            let data: crate::data::Data =
+                ron::from_str(&format!("(source: {source})")).expect("the text is right");
+            let dataset = data.load(Path::new(".")).expect("no file is needed");
+            assert_eq!(dataset.digest, digest, "{source}");
+        }
+    }
+}
