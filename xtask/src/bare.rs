@@ -79,6 +79,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     }
     warn_of_changes();
     let folder = workspace::target_folder().join("bare");
+    let _lock = workspace::lock(&folder)?;
     let base = chroot::base(&folder)?;
     let mut results = Vec::new();
     for case in chosen {

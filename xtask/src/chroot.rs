@@ -19,7 +19,7 @@ const SUITE: &str = "bookworm";
 const LIMIT_OF_BASE: Duration = Duration::from_secs(900);
 
 /// The programs that are needed outside.
-const PROGRAMS: [&str; 6] = ["debootstrap", "unshare", "mount", "chroot", "git", "cp"];
+const PROGRAMS: [&str; 7] = ["debootstrap", "setpriv", "unshare", "mount", "chroot", "git", "cp"];
 
 /// Where programs are found, in the chroot and around it: no folder of the host's user.
 const PATH: &str = "/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -73,8 +73,6 @@ pub(crate) fn base(folder: &Path) -> Result<PathBuf, Failure> {
         return Ok(base);
     }
     remove(&base)?;
-    fs::create_dir_all(folder)
-        .map_err(|error| Failure::new(format!("cannot make {}: {error}", folder.display())))?;
     message(&format!("making a bare Debian {SUITE}: minbase, {PACKAGES}"));
     let mut command = in_namespace();
     command.args(["debootstrap", "--variant=minbase"]).arg(format!("--include={PACKAGES}"));
@@ -193,9 +191,12 @@ fn demand(command: &mut Command) -> Result<(), Failure> {
     Err(Failure::new(format!("`{program}` failed:\n{tail}")))
 }
 
-/// Mounts and processes of what follows end with it, also when xtask is killed.
+/// Mounts and processes of what follows end with it, and with xtask, however that ends.
 fn in_namespace() -> Command {
-    let mut command = Command::new("unshare");
+    // The first process of a namespace hears no Ctrl-C: so the end of xtask kills `unshare`, and
+    // the end of `unshare` kills what it started.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare"]);
     command.args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]);
     command
 }

@@ -108,6 +108,8 @@ struct Bench {
     tree: PathBuf,
     build: PathBuf,
     log: PathBuf,
+    /// Nobody else plants faults in the same copy meanwhile.
+    _lock: File,
 }
 
 /// How a test target ended.
@@ -125,6 +127,7 @@ impl Bench {
             tree: folder.join("tree"),
             build: folder.join("build"),
             log: folder.join("log"),
+            _lock: workspace::lock(&folder)?,
         };
         let failed = |error| {
             Failure::new(format!("cannot copy the sources to {}: {error}", bench.tree.display()))
@@ -179,11 +182,11 @@ impl Bench {
     }
 
     fn test(&self, package: &str, test: &str) -> Result<Ended, Failure> {
-        let (built, output) = self.cargo(package, test, true)?;
+        let (built, output) = self.cargo(package, test, &["--no-run"])?;
         if built != Some(true) {
             return Ok(Ended::Broke(format!("does not compile:\n{}", process::tail(&output, 12))));
         }
-        let (passed, output) = self.cargo(package, test, false)?;
+        let (passed, output) = self.cargo(package, test, &[])?;
         let tally = Tally::of(&output);
         Ok(match passed {
             Some(true) if tally.counts.passed == 0 => Ended::Broke("no test ran".to_owned()),
@@ -201,17 +204,14 @@ impl Bench {
         &self,
         package: &str,
         test: &str,
-        build_only: bool,
+        flags: &[&str],
     ) -> Result<(Option<bool>, String), Failure> {
         let cannot_log =
             |error| Failure::new(format!("cannot write {}: {error}", self.log.display()));
         let log = File::create(&self.log).map_err(cannot_log)?;
         let mut cargo: Command = workspace::cargo();
         cargo.current_dir(&self.tree).args(["test", "--package", package, "--test", test]);
-        cargo.arg("--target-dir").arg(&self.build);
-        if build_only {
-            cargo.arg("--no-run");
-        }
+        cargo.args(flags).arg("--target-dir").arg(&self.build);
         // Both outputs into one file: a pipe that nobody empties would stop a talkative test.
         cargo.stdin(Stdio::null()).stderr(log.try_clone().map_err(cannot_log)?).stdout(log);
         let status = wait_at_most(process::spawn_group(&mut cargo)?, LIMIT)?;

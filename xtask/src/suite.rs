@@ -102,10 +102,10 @@ fn set_up(product: Product, arguments: &Arguments) -> Outcome {
     match product {
         Product::OpenBlas => Outcome::passed(),
         Product::Embedded if arguments.embedded => {
-            Outcome::skipped("openblas: --embedded asks for the product without it")
+            Outcome::skipped("--embedded asks for the product without it")
         }
         Product::Embedded => Outcome::skipped(
-            "openblas: not on this machine, so nothing that needs it was tested; \
+            "not on this machine, so nothing that needs it was tested; \
              `cargo xtask setup` mends it",
         ),
     }
@@ -163,6 +163,8 @@ fn tests(arguments: &[&str]) -> Result<Outcome, Failure> {
     }
     let status = child.wait().map_err(|error| process::cannot_start(&cargo, &error))?;
     let text = workspace::read(&skips)?;
+    // Whoever looks for it finds its lines at the end of the output.
+    let _ = std::fs::remove_file(&skips);
     let said: Vec<String> = text.lines().map(str::to_owned).collect();
     tally.take_skips(said.len());
     Ok(judge_tests(tally, said, status.success(), &shown(&cargo)))
@@ -170,7 +172,8 @@ fn tests(arguments: &[&str]) -> Result<Outcome, Failure> {
 
 /// An empty file for the tests to write to, in the target folder.
 fn skips_file() -> Result<PathBuf, Failure> {
-    let path = workspace::target_folder().join("skips.txt");
+    let name = format!("skips-{}.txt", std::process::id());
+    let path = workspace::target_folder().join(name);
     workspace::write(&path, "").map(|()| path)
 }
 

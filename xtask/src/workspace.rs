@@ -1,9 +1,10 @@
 //! Where things lie: the workspace, its target folder, cargo and its companions.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::{Failure, is_on_path};
+use crate::process::{Failure, is_on_path, message};
 
 /// The root of the workspace, whatever folder the command was called in.
 pub(crate) fn root() -> &'static Path {
@@ -77,6 +78,20 @@ pub(crate) fn demand_c_compiler() -> Result<(), Failure> {
         "no C compiler: `cc` is not on PATH, and Rust links by it; \
          install it with `cargo xtask setup`, or set CC to the one you have",
     ))
+}
+
+/// Waits until no other process holds `folder`, and holds it until the answer is dropped. A lock of
+/// the operating system, which ends with the process.
+pub(crate) fn lock(folder: &Path) -> Result<File, Failure> {
+    let path = folder.join("lock");
+    let failed = |error| Failure::new(format!("cannot lock {}: {error}", path.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let file = File::create(&path).map_err(failed)?;
+    if file.try_lock().is_err() {
+        message(&format!("another cargo xtask works in {}, waiting for it", folder.display()));
+        file.lock().map_err(failed)?;
+    }
+    Ok(file)
 }
 
 /// Reads a file of the workspace or says which one could not be read.
