@@ -187,7 +187,9 @@ impl Bench {
             return Ok(Ended::Broke(format!("does not compile:\n{}", process::tail(&output, 12))));
         }
         let (passed, output) = self.cargo(package, test, &[])?;
-        let tally = Tally::of(&output);
+        let mut tally = Tally::of(&output);
+        // Tests end in any order; the table must not.
+        tally.failed.sort();
         Ok(match passed {
             Some(true) if tally.counts.passed == 0 => Ended::Broke("no test ran".to_owned()),
             Some(true) => Ended::Passed,
