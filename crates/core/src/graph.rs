@@ -63,6 +63,8 @@ impl<T: Scalar> Graph<T> {
             layer: 0,
             kind: "input",
         };
+        let layers = Layer::written_out(layers)
+            .map_err(|message| vec![BuildError { layer: 0, kind: "model", message }])?;
         let mut errors = Vec::new();
         let mut last = graph.input();
         for (position, layer) in layers.iter().enumerate() {

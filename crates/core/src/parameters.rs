@@ -85,19 +85,28 @@ impl<T: Scalar> Parameters<T> {
         })
     }
 
-    /// Euclidean norm of the gradient of each layer that has parameters, in order of layers, as
-    /// (layer, norm); summed in `f64`.
-    pub fn layer_gradient_norms(&self) -> Vec<(usize, f64)> {
-        let mut squares: Vec<(usize, f64)> = Vec::new();
-        for parameter in &self.ranges {
-            let sum: f64 =
-                self.gradients[parameter.range.clone()].iter().map(|g| g.to_f64().powi(2)).sum();
-            match squares.last_mut() {
-                Some((layer, total)) if *layer == parameter.layer => *total += sum,
-                _ => squares.push((parameter.layer, sum)),
+    /// Positions of the layers that have parameters, in order.
+    pub fn layers(&self) -> Vec<usize> {
+        let mut layers: Vec<usize> = self.ranges.iter().map(|parameter| parameter.layer).collect();
+        layers.dedup();
+        layers
+    }
+
+    /// Adds the Euclidean norm of each layer's gradient to `sums`, one for each of
+    /// [`Parameters::layers`]; summed in `f64`, without allocating.
+    pub fn add_gradient_norms(&self, sums: &mut [f64]) {
+        let mut ranges = self.ranges.iter().peekable();
+        for sum in sums {
+            let mut squares = 0.0;
+            while let Some(parameter) = ranges.next() {
+                let gradients = &self.gradients[parameter.range.clone()];
+                squares += gradients.iter().map(|g| g.to_f64().powi(2)).sum::<f64>();
+                if ranges.peek().is_none_or(|next| next.layer != parameter.layer) {
+                    break;
+                }
             }
+            *sum += squares.sqrt();
         }
-        squares.into_iter().map(|(layer, square)| (layer, square.sqrt())).collect()
     }
 }
 

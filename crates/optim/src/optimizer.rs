@@ -65,6 +65,18 @@ impl Optimizer {
         self.chain.iter().map(|transform| transform.penalty(values, ranges)).sum()
     }
 
+    /// Adds the gradient of [`Optimizer::penalty`], by the chain's own transformations.
+    pub fn add_penalty_gradient<T: Scalar>(
+        &self,
+        values: &[T],
+        ranges: &[ParameterRange],
+        gradient: &mut [T],
+    ) {
+        for transform in self.chain.iter().filter(|transform| transform.is_penalty()) {
+            transform.start(values.len()).apply(values, ranges, gradient);
+        }
+    }
+
     /// The state for parameters of this layout, at the first step.
     pub fn start<T: Scalar>(&self, parameters: &Parameters<T>) -> Stepper<T> {
         Stepper {

@@ -1,1 +1,38 @@
-//! Placeholder while the frame is laid.
+//! Experiments from their files to their stored results: reading, planning, training, storing.
+
+#![forbid(unsafe_code)]
+
+pub mod data;
+mod experiment;
+mod axis;
+mod file;
+mod plan;
+mod train;
+mod batch;
+mod evaluate;
+mod curves;
+mod sharpness;
+mod record;
+mod digest;
+mod stamp;
+mod store;
+mod results;
+mod folder;
+mod progress;
+mod pool;
+mod gradcheck;
+
+pub use axis::{Axis, Coordinate, NamedModel, Range};
+pub use experiment::{
+    At, Experiment, Judge, JudgedMetric, Metric, Part, Precision, Quantity, Sweep, Train,
+};
+pub use file::{File, FileErrors};
+pub use folder::{Folder, FolderError};
+pub use gradcheck::{CheckedCell, gradcheck};
+pub use plan::{LARGEST_PLAN, Plan};
+pub use pool::{Tally, WORKER_NAME, train_runs};
+pub use record::{Curve, NamedArray, Outcome, RunRecord, Timing};
+pub use results::{DataSummary, PlannedRun, Results};
+pub use stamp::stamp;
+pub use store::{Presence, Store, StoreError, experiment_text};
+pub use train::{Trained, train};

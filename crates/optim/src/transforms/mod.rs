@@ -78,6 +78,11 @@ impl Transform {
         Mistake::unless(holds, "[0]", self.kind(), number, allowed)
     }
 
+    /// Whether it adds the gradient of a penalty.
+    pub fn is_penalty(&self) -> bool {
+        matches!(self, Transform::L2(_) | Transform::L1(_))
+    }
+
     /// The value of the penalty whose gradient it adds; 0 for the others.
     pub fn penalty<T: Scalar>(&self, values: &[T], ranges: &[ParameterRange]) -> f64 {
         match *self {

@@ -1,11 +1,12 @@
 //! From rows as read to what a run trains on: split, scaled, in the run's precision.
 
-use gradus_core::{Scalar, Shape, TargetKind};
-use ndarray::Array2;
+use gradus_core::{Scalar, Shape, TargetKind, Targets};
+use ndarray::{Array2, Axis, Slice};
 
 use super::dataset::list;
 use super::scaling::{Fitted, Scaling};
 use super::{Data, Dataset, RawTargets, Values};
+use crate::experiment::Part;
 
 /// The data of one seed, shared by all its runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,29 @@ pub enum SampleTargets<T> {
     Classes(Vec<u32>),
     /// The wanted outputs, (N, K).
     Values(Array2<T>),
+}
+
+impl<T> Prepared<T> {
+    /// A part, if the data holds it.
+    pub fn part(&self, part: Part) -> Option<&Samples<T>> {
+        match part {
+            Part::Train => Some(&self.train),
+            Part::Validation => self.validation.as_ref(),
+            Part::Test => self.test.as_ref(),
+        }
+    }
+}
+
+impl<T> SampleTargets<T> {
+    /// The targets of rows `start..end`.
+    pub fn between(&self, start: usize, end: usize) -> Targets<'_, T> {
+        match self {
+            SampleTargets::Classes(classes) => Targets::Classes(&classes[start..end]),
+            SampleTargets::Values(values) => {
+                Targets::Values(values.slice_axis(Axis(0), Slice::from(start..end)))
+            }
+        }
+    }
 }
 
 impl<T> Samples<T> {

@@ -1,0 +1,404 @@
+//! What can be varied: one enum, so that the compiler knows every axis.
+
+use gradus_core::{Initialization, Layer, Mistake};
+use gradus_optim::{Constraint, Schedule, Transform, rate_mistake};
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::Experiment;
+
+/// One axis of a sweep, with its values written whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Axis {
+    /// The optimizer's learning rate.
+    LearningRate(Range),
+    /// Samples a step.
+    Batch(Vec<usize>),
+    /// The number of the chain's `Momentum`.
+    Momentum(Range),
+    /// The number of the chain's `Nesterov`.
+    Nesterov(Range),
+    /// The number of the chain's `L2`.
+    L2(Range),
+    /// The number of the chain's `L1`.
+    L1(Range),
+    /// The number of the chain's `ClipNorm`.
+    ClipNorm(Range),
+    /// The number of the chain's `ClipValue`.
+    ClipValue(Range),
+    /// The bound of the constraint `ClipWeights`.
+    ClipWeights(Range),
+    /// The bound of the constraint `MaxNorm`.
+    MaxNorm(Range),
+    /// The chain as a whole, such as with and without clipping.
+    Chain(Vec<Vec<Transform>>),
+    /// The schedule.
+    Schedule(Vec<Schedule>),
+    /// How the parameters begin.
+    Init(Vec<Initialization>),
+    /// The model, by a name that charts show.
+    Model(Vec<NamedModel>),
+    /// The seeds, in place of `seeds: n`.
+    Seed(Vec<u64>),
+}
+
+/// A model as a point of an axis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedModel {
+    /// What charts and tables call it.
+    pub name: String,
+    /// Its layers.
+    pub layers: Vec<Layer>,
+    /// How its parameters begin; when left out, as the experiment says.
+    #[serde(default)]
+    pub init: Option<Initialization>,
+}
+
+/// Numbers along an axis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Range {
+    /// Equal ratios, both ends included.
+    Log {
+        /// The first value.
+        from: f64,
+        /// The last value.
+        to: f64,
+        /// How many values.
+        points: usize,
+    },
+    /// Equal differences, both ends included.
+    Linear {
+        /// The first value.
+        from: f64,
+        /// The last value.
+        to: f64,
+        /// How many values.
+        points: usize,
+    },
+    /// These values.
+    List(Vec<f64>),
+}
+
+impl Range {
+    /// How many values it has.
+    pub fn len(&self) -> usize {
+        match self {
+            Range::Log { points, .. } | Range::Linear { points, .. } => *points,
+            Range::List(values) => values.len(),
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Value `index`, rounded to 12 significant digits, so that it is what one would write.
+    pub fn value(&self, index: usize) -> f64 {
+        let share = |points: usize| index as f64 / (points.max(2) - 1) as f64;
+        match *self {
+            Range::Log { from, to, points } => {
+                // Decades are exact this way: the exponent of 1e-3 is -3, not its rounded logarithm.
+                let (low, high) = (libm::log10(from), libm::log10(to));
+                rounded(libm::pow(10.0, low + (high - low) * share(points)))
+            }
+            Range::Linear { from, to, points } => rounded(from + (to - from) * share(points)),
+            Range::List(ref values) => values[index],
+        }
+    }
+
+    fn mistakes(&self) -> Vec<Mistake> {
+        let mut found = Vec::new();
+        match *self {
+            Range::Log { from, to, points } => {
+                for (place, end) in [("from", from), ("to", to)] {
+                    let holds = end.is_finite() && end > 0.0;
+                    let allowed = "a finite number above 0";
+                    found.extend(Mistake::unless(holds, place, place, end, allowed));
+                }
+                found.extend(points_mistake(points, from == to));
+            }
+            Range::Linear { from, to, points } => {
+                found.extend(points_mistake(points, from == to));
+            }
+            Range::List(ref values) => found.extend(list_mistake(values)),
+        }
+        found
+    }
+}
+
+fn rounded(value: f64) -> f64 {
+    format!("{value:.11e}").parse().expect("a printed number can be read")
+}
+
+fn points_mistake(points: usize, is_one_value: bool) -> Option<Mistake> {
+    let holds = if is_one_value { points == 1 } else { points >= 2 };
+    let allowed = "at least 2, with two different ends";
+    Mistake::unless(holds, "points", "the number of points", points, allowed)
+}
+
+fn list_mistake<Value: PartialEq>(values: &[Value]) -> Option<Mistake> {
+    if values.is_empty() {
+        return Some(Mistake::new("[0]", "an axis without values", "give at least one value"));
+    }
+    let double = (1..values.len()).find(|&later| values[..later].contains(&values[later]))?;
+    Some(Mistake::new(
+        format!("[0][{double}]"),
+        "the value stands twice on this axis",
+        "name each value once; `seeds` repeats runs",
+    ))
+}
+
+/// One point of an axis, as charts and tables show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coordinate {
+    /// Name of the axis, such as `learning rate`.
+    pub axis: &'static str,
+    /// The value in words.
+    pub label: String,
+    /// The value as a number, where it is one.
+    pub number: Option<f64>,
+}
+
+impl Axis {
+    /// Its name in tables and charts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Axis::LearningRate(_) => "learning rate",
+            Axis::Batch(_) => "batch",
+            Axis::Momentum(_) => "momentum",
+            Axis::Nesterov(_) => "Nesterov momentum",
+            Axis::L2(_) => "L2",
+            Axis::L1(_) => "L1",
+            Axis::ClipNorm(_) => "clip norm",
+            Axis::ClipValue(_) => "clip value",
+            Axis::ClipWeights(_) => "weight bound",
+            Axis::MaxNorm(_) => "max norm",
+            Axis::Chain(_) => "chain",
+            Axis::Schedule(_) => "schedule",
+            Axis::Init(_) => "init",
+            Axis::Model(_) => "model",
+            Axis::Seed(_) => "seed",
+        }
+    }
+
+    /// Its numbers, if it is an axis of numbers.
+    fn range(&self) -> Option<&Range> {
+        match self {
+            Axis::LearningRate(range)
+            | Axis::Momentum(range)
+            | Axis::Nesterov(range)
+            | Axis::L2(range)
+            | Axis::L1(range)
+            | Axis::ClipNorm(range)
+            | Axis::ClipValue(range)
+            | Axis::ClipWeights(range)
+            | Axis::MaxNorm(range) => Some(range),
+            _ => None,
+        }
+    }
+
+    /// How many values it has.
+    pub fn len(&self) -> usize {
+        match self {
+            Axis::Batch(values) => values.len(),
+            Axis::Chain(values) => values.len(),
+            Axis::Schedule(values) => values.len(),
+            Axis::Init(values) => values.len(),
+            Axis::Model(values) => values.len(),
+            Axis::Seed(values) => values.len(),
+            _ => self.range().map_or(0, Range::len),
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Value `index` for people.
+    pub fn coordinate(&self, index: usize) -> Coordinate {
+        let (label, number) = match self {
+            Axis::Batch(values) => (values[index].to_string(), Some(values[index] as f64)),
+            Axis::Chain(values) => (chain_label(&values[index]), None),
+            Axis::Schedule(values) => (ron_label(&values[index]), None),
+            Axis::Init(values) => (ron_label(&values[index].weights), None),
+            Axis::Model(values) => (values[index].name.clone(), None),
+            Axis::Seed(values) => (values[index].to_string(), Some(values[index] as f64)),
+            _ => {
+                let value = self.range().map_or(f64::NAN, |range| range.value(index));
+                (value.to_string(), Some(value))
+            }
+        };
+        Coordinate { axis: self.name(), label, number }
+    }
+
+    /// Sets value `index` in `experiment`. An axis that names a transformation replaces the one
+    /// of its kind in the chain; [`Axis::mistakes`] has seen to it that there is exactly one.
+    pub fn apply(&self, index: usize, experiment: &mut Experiment) {
+        match self {
+            Axis::Batch(values) => experiment.train.batch = Some(values[index]),
+            Axis::Chain(values) => experiment.optimizer.chain = values[index].clone(),
+            Axis::Schedule(values) => experiment.optimizer.schedule = values[index],
+            Axis::Init(values) => experiment.init = values[index],
+            Axis::Model(values) => {
+                experiment.model = values[index].layers.clone();
+                experiment.init = values[index].init.unwrap_or(experiment.init);
+            }
+            Axis::Seed(_) => {}
+            _ => {
+                let value = self.range().map_or(f64::NAN, |range| range.value(index));
+                self.set_number(value, experiment);
+            }
+        }
+    }
+
+    fn set_number(&self, value: f64, experiment: &mut Experiment) {
+        let optimizer = &mut experiment.optimizer;
+        if let Axis::LearningRate(_) = self {
+            optimizer.learning_rate = value;
+        }
+        if let Some(new) = self.transform(value) {
+            let same_kind = optimizer.chain.iter_mut().filter(|old| old.kind() == new.kind());
+            same_kind.for_each(|old| *old = new);
+        }
+        if let Some(new) = self.constraint(value) {
+            let same_kind = optimizer.constraints.iter_mut().filter(|old| old.kind() == new.kind());
+            same_kind.for_each(|old| *old = new);
+        }
+    }
+
+    /// The transformation that it names, with this number.
+    fn transform(&self, value: f64) -> Option<Transform> {
+        match self {
+            Axis::Momentum(_) => Some(Transform::Momentum(value)),
+            Axis::Nesterov(_) => Some(Transform::Nesterov(value)),
+            Axis::L2(_) => Some(Transform::L2(value)),
+            Axis::L1(_) => Some(Transform::L1(value)),
+            Axis::ClipNorm(_) => Some(Transform::ClipNorm(value)),
+            Axis::ClipValue(_) => Some(Transform::ClipValue(value)),
+            _ => None,
+        }
+    }
+
+    /// The constraint that it names, with this bound.
+    fn constraint(&self, value: f64) -> Option<Constraint> {
+        match self {
+            Axis::ClipWeights(_) => Some(Constraint::ClipWeights(value)),
+            Axis::MaxNorm(_) => Some(Constraint::MaxNorm(value)),
+            _ => None,
+        }
+    }
+
+    /// Everything that is wrong with it in this experiment; places are those inside the axis.
+    /// At most `first` values are looked at: a plan with more is refused anyway.
+    pub(crate) fn mistakes(&self, experiment: &Experiment, first: usize) -> Vec<Mistake> {
+        let mut found = match self {
+            Axis::Batch(values) => {
+                let zeros = (0..values.len()).filter_map(|index| {
+                    Mistake::unless(
+                        values[index] > 0,
+                        format!("[0][{index}]"),
+                        "a batch",
+                        0,
+                        "from 1",
+                    )
+                });
+                zeros.chain(list_mistake(values)).collect()
+            }
+            Axis::Chain(values) => list_mistake(values).into_iter().collect(),
+            Axis::Schedule(values) => list_mistake(values).into_iter().collect(),
+            Axis::Init(values) => list_mistake(values).into_iter().collect(),
+            Axis::Model(values) => {
+                let names: Vec<&str> = values.iter().map(|model| model.name.as_str()).collect();
+                list_mistake(&names).into_iter().collect()
+            }
+            Axis::Seed(values) => list_mistake(values).into_iter().collect(),
+            _ => self.range_mistakes(first),
+        };
+        found.extend(self.kind_mistake(experiment));
+        found
+    }
+
+    /// Each number must be one that the file itself could hold.
+    fn range_mistakes(&self, first: usize) -> Vec<Mistake> {
+        let Some(range) = self.range() else { return Vec::new() };
+        let mut found: Vec<Mistake> =
+            range.mistakes().into_iter().map(|mistake| mistake.within("[0]")).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        for index in 0..range.len().min(first) {
+            let value = range.value(index);
+            let mistake = match (self.transform(value), self.constraint(value)) {
+                (Some(transform), _) => transform.mistake(),
+                (_, Some(constraint)) => constraint.mistake(),
+                _ => rate_mistake(value),
+            };
+            if let Some(mut mistake) = mistake {
+                mistake.place = match range {
+                    Range::List(_) => format!("[0][0][{index}]"),
+                    _ => "[0]".to_string(),
+                };
+                found.push(mistake);
+                break;
+            }
+        }
+        found
+    }
+
+    fn kind_mistake(&self, experiment: &Experiment) -> Option<Mistake> {
+        let optimizer = &experiment.optimizer;
+        let (kind, count, place) = if let Some(transform) = self.transform(0.0) {
+            let kind = transform.kind();
+            (kind, optimizer.chain.iter().filter(|old| old.kind() == kind).count(), "chain")
+        } else if let Some(constraint) = self.constraint(0.0) {
+            let kind = constraint.kind();
+            let same_kind = optimizer.constraints.iter().filter(|old| old.kind() == kind);
+            (kind, same_kind.count(), "constraints")
+        } else {
+            return None;
+        };
+        (count != 1).then(|| {
+            Mistake::new(
+                "",
+                format!("this axis varies {kind}, of which the optimizer's {place} has {count}"),
+                format!("the optimizer's {place} must hold {kind} exactly once"),
+            )
+        })
+    }
+}
+
+fn chain_label(chain: &[Transform]) -> String {
+    if chain.is_empty() {
+        return "plain".to_string();
+    }
+    chain.iter().map(Transform::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A value as files write it.
+fn ron_label(value: &(impl Serialize + std::fmt::Debug)) -> String {
+    let written: Result<String, _> = ron::to_string(value);
+    written.unwrap_or_else(|_| format!("{value:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Range;
+
+    #[test]
+    fn ranges_hold_their_ends_and_are_what_one_would_write() {
+        let log = Range::Log { from: 1e-3, to: 10.0, points: 13 };
+        let values: Vec<f64> = (0..13).map(|index| log.value(index)).collect();
+        assert_eq!(
+            [values[0], values[3], values[6], values[9], values[12]],
+            [1e-3, 1e-2, 0.1, 1.0, 10.0]
+        );
+        assert_eq!(values[1], 0.00215443469003);
+        let linear = Range::Linear { from: 0.20, to: 0.28, points: 9 };
+        let values: Vec<f64> = (0..9).map(|index| linear.value(index)).collect();
+        assert_eq!(values, [0.20, 0.21, 0.22, 0.23, 0.24, 0.25, 0.26, 0.27, 0.28]);
+    }
+}

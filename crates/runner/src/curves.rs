@@ -1,0 +1,171 @@
+//! The curves of a run while it goes on.
+
+use gradus_core::{Parameters, Scalar};
+
+use crate::evaluate::Measured;
+use crate::experiment::{Experiment, Part, Quantity};
+use crate::record::Curve;
+
+/// A moment: epochs and steps done.
+type When = (u64, u64);
+
+/// What has been measured so far.
+#[derive(Debug)]
+pub(crate) struct Curves {
+    running_loss: Curve,
+    learning_rate: Option<Curve>,
+    sharpness: Curve,
+    /// For each evaluated part its loss and then its metrics.
+    evaluations: Vec<Curve>,
+    per_part: usize,
+    parts: Vec<Part>,
+    gradient_norms: Vec<Curve>,
+    /// Sums over the steps of the epoch, one for each layer; empty when nothing is recorded.
+    norm_sums: Vec<f64>,
+    norm_count: u64,
+    first_norms: Vec<f64>,
+}
+
+impl Curves {
+    pub(crate) fn new(experiment: &Experiment, layers: &[usize]) -> Self {
+        let optimizer = &experiment.optimizer;
+        let rate_changes =
+            optimizer.schedule != gradus_optim::Schedule::Constant || optimizer.warm_up > 0.0;
+        let names: Vec<&str> = std::iter::once("loss")
+            .chain(experiment.metrics().iter().map(|metric| metric.name()))
+            .collect();
+        let parts = experiment.evaluated().to_vec();
+        let evaluations = parts
+            .iter()
+            .flat_map(|part| names.iter().map(|name| empty(part.name(), name, None)))
+            .collect();
+        let layers =
+            if experiment.records(Quantity::GradientNorms) { layers } else { Default::default() };
+        let of_layer = |&layer: &usize| empty("train", "gradient_norm", Some(layer as u64));
+        Self {
+            running_loss: empty("train", "running_loss", None),
+            learning_rate: rate_changes.then(|| empty("", "learning_rate", None)),
+            sharpness: empty("train", "sharpness", None),
+            evaluations,
+            per_part: names.len(),
+            parts,
+            gradient_norms: layers.iter().map(of_layer).collect(),
+            norm_sums: vec![0.0; layers.len()],
+            norm_count: 0,
+            first_norms: vec![0.0; layers.len()],
+        }
+    }
+
+    /// Part of a step: adds the norm of each layer's gradient, if that is recorded.
+    pub(crate) fn add_gradient_norms<T: Scalar>(
+        &mut self,
+        parameters: &Parameters<T>,
+        is_first: bool,
+    ) {
+        if self.norm_sums.is_empty() {
+            return;
+        }
+        parameters.add_gradient_norms(&mut self.norm_sums);
+        self.norm_count += 1;
+        if is_first {
+            self.first_norms.copy_from_slice(&self.norm_sums);
+        }
+    }
+
+    /// At the end of an epoch: the mean loss of its steps, the rate, the mean gradient norms.
+    pub(crate) fn push_epoch(&mut self, when: When, running_loss: f64, rate: f64) {
+        push(&mut self.running_loss, when, running_loss);
+        if let Some(curve) = &mut self.learning_rate {
+            push(curve, when, rate);
+        }
+        for (curve, (sum, first)) in
+            self.gradient_norms.iter_mut().zip(self.norm_sums.iter_mut().zip(&self.first_norms))
+        {
+            if when.0 == 1 {
+                push(curve, (0, 0), *first);
+            }
+            push(curve, when, *sum / self.norm_count as f64);
+            *sum = 0.0;
+        }
+        self.norm_count = 0;
+    }
+
+    /// The sharpness at this moment.
+    pub(crate) fn push_sharpness(&mut self, when: When, value: f64) {
+        push(&mut self.sharpness, when, value);
+    }
+
+    /// What was measured of `part`.
+    pub(crate) fn push_evaluation(&mut self, when: When, part: Part, measured: &Measured) {
+        let position = self.parts.iter().position(|&other| other == part);
+        let start = position.expect("only evaluated parts are measured") * self.per_part;
+        let values = std::iter::once(&measured.loss).chain(&measured.metrics);
+        for (curve, &value) in self.evaluations[start..].iter_mut().zip(values) {
+            push(curve, when, value);
+        }
+    }
+
+    /// Epochs done.
+    pub(crate) fn epochs(&self) -> u64 {
+        self.running_loss.epochs.last().copied().unwrap_or(0)
+    }
+
+    /// The running loss of the last epoch.
+    pub(crate) fn last_running_loss(&self) -> f64 {
+        self.running_loss.values.last().copied().unwrap_or(f64::INFINITY)
+    }
+
+    /// The mean running loss of the last `window` epochs.
+    pub(crate) fn running_loss_over(&self, window: u64) -> f64 {
+        let values = &self.running_loss.values;
+        let window = values.len().min(usize::try_from(window).unwrap_or(usize::MAX));
+        values[values.len() - window..].iter().sum::<f64>() / window as f64
+    }
+
+    /// The least training loss of any epoch, evaluated or as a running mean.
+    pub(crate) fn least_training_loss(&self) -> f64 {
+        let evaluated = self
+            .evaluations
+            .iter()
+            .filter(|curve| curve.split == Part::Train.name() && curve.metric == "loss");
+        evaluated
+            .chain([&self.running_loss])
+            .flat_map(|curve| &curve.values)
+            .fold(f64::INFINITY, |least, &value| least.min(value))
+    }
+
+    /// The last value of a metric of an evaluated part.
+    pub(crate) fn last(&self, part: Part, metric: &str) -> f64 {
+        let of_part = |curve: &&Curve| curve.split == part.name() && curve.metric == metric;
+        let curve = self.evaluations.iter().find(of_part);
+        curve.and_then(|curve| curve.values.last().copied()).unwrap_or(f64::NAN)
+    }
+
+    /// All of them that hold anything, in a fixed order.
+    pub(crate) fn finish(self) -> Vec<Curve> {
+        std::iter::once(self.running_loss)
+            .chain(self.evaluations)
+            .chain(self.learning_rate)
+            .chain([self.sharpness])
+            .chain(self.gradient_norms)
+            .filter(|curve| !curve.values.is_empty())
+            .collect()
+    }
+}
+
+fn empty(split: &str, metric: &str, layer: Option<u64>) -> Curve {
+    Curve {
+        split: split.to_string(),
+        metric: metric.to_string(),
+        layer,
+        epochs: Vec::new(),
+        steps: Vec::new(),
+        values: Vec::new(),
+    }
+}
+
+fn push(curve: &mut Curve, (epoch, step): When, value: f64) {
+    curve.epochs.push(epoch);
+    curve.steps.push(step);
+    curve.values.push(value);
+}

@@ -1,0 +1,304 @@
+//! What an experiment must keep beside its form: ranges, sizes, and that its parts fit each other.
+
+use std::fs;
+use std::path::Path;
+
+use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake};
+
+use super::tree::{Kind, Node};
+use crate::axis::Axis;
+use crate::data::{Dataset, RawTargets};
+use crate::experiment::{At, Experiment, JudgedMetric, Metric, Part, Quantity};
+use crate::plan::LARGEST_PLAN;
+
+/// Everything that can be said without the data.
+pub(super) fn alone(experiment: &Experiment) -> Vec<Mistake> {
+    let mut found = name(experiment);
+    found.extend(experiment.data.mistakes());
+    found.extend(experiment.init.mistakes().into_iter().map(|mistake| mistake.within("init")));
+    found.extend(within("optimizer", experiment.optimizer.mistakes()));
+    found.extend(within("train", train(experiment)));
+    found.extend(sweep(experiment));
+    if let Some(judge) = experiment.judge
+        && let At::Window(0) = judge.at
+    {
+        found.push(Mistake::new("judge.at", "a window of 0 epochs", "allowed: from 1"));
+    }
+    for (position, quantity) in experiment.record.iter().enumerate() {
+        if *quantity == Quantity::Sharpness && experiment.train.batch.is_some() {
+            found.push(Mistake::new(
+                format!("record[{position}]"),
+                "Sharpness is recorded for the full batch only",
+                "leave `batch` out of `train`, or Sharpness out of `record`",
+            ));
+        }
+    }
+    found
+}
+
+fn within(field: &str, mistakes: Vec<Mistake>) -> impl Iterator<Item = Mistake> {
+    mistakes.into_iter().map(move |mistake| mistake.within(field))
+}
+
+/// The name is that of a folder, on every system.
+fn name(experiment: &Experiment) -> Vec<Mistake> {
+    let name = experiment.name.as_str();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let holds = (1..=64).contains(&name.len())
+        && name.chars().all(is_plain)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !["baselines", "examples"].contains(&name)
+        && !["con", "prn", "aux", "nul"].contains(&name.to_ascii_lowercase().as_str());
+    let allowed = "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit; \
+                   not a name the system or `results` keeps for itself";
+    Mistake::unless(holds, "name", "the name", format!("{name:?}"), allowed).into_iter().collect()
+}
+
+/// Two files of one folder with the same name would share one folder of results.
+pub(super) fn name_is_free(experiment: &Experiment, path: &Path) -> Option<Mistake> {
+    let own = path.file_name()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let others = fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let other = others.flatten().map(|entry| entry.path()).find(|other| {
+        other.extension().is_some_and(|extension| extension == "ron")
+            && other.file_name() != Some(own)
+            && fs::read_to_string(other).is_ok_and(|text| has_name(&text, &experiment.name))
+    })?;
+    let other = other.file_name()?.to_string_lossy().into_owned();
+    Some(Mistake::new(
+        "name",
+        format!("{other} beside this file has the same name {:?}", experiment.name),
+        "give each experiment a name of its own: it is the folder of its results",
+    ))
+}
+
+fn has_name(text: &str, name: &str) -> bool {
+    let Some(Node { kind: Kind::Fields(fields), .. }) = Node::scan(text) else { return false };
+    fields.iter().any(|field| {
+        &text[field.name.clone()] == "name"
+            && text[field.value.span.clone()].trim_matches('"') == name
+    })
+}
+
+fn train(experiment: &Experiment) -> Vec<Mistake> {
+    let train = &experiment.train;
+    let mut found = Vec::new();
+    for (place, count) in [("epochs", train.epochs), ("steps", train.steps)] {
+        let allowed = "a whole number from 1 to 1000000000000";
+        if let Some(count) = count {
+            let holds = (1..=1_000_000_000_000).contains(&count);
+            found.extend(Mistake::unless(holds, place, place, count, allowed));
+        }
+    }
+    if train.epochs.is_some() == train.steps.is_some() {
+        let message = if train.epochs.is_some() { "both are there" } else { "neither is there" };
+        let message = format!("the length of a run is either `epochs` or `steps`; {message}");
+        found.push(Mistake::new("", message, "keep exactly one, such as `epochs: 20`"));
+    }
+    if let Some(batch) = train.batch {
+        found.extend(Mistake::unless(batch > 0, "batch", "the batch", batch, "from 1"));
+    }
+    if let Some(bound) = train.loss_below {
+        let holds = bound.is_finite();
+        found.extend(Mistake::unless(holds, "loss_below", "loss_below", bound, "a finite number"));
+    }
+    let holds = train.diverged_above.is_finite() && train.diverged_above > 0.0;
+    let (place, value) = ("diverged_above", train.diverged_above);
+    found.extend(Mistake::unless(holds, place, place, value, "a finite number above 0"));
+    found.extend(Mistake::unless(train.window > 0, "window", "the window", 0, "from 1 epoch"));
+    found
+}
+
+fn sweep(experiment: &Experiment) -> Vec<Mistake> {
+    let sweep = &experiment.sweep;
+    let mut found = Vec::new();
+    for (position, axis) in sweep.axes.iter().enumerate() {
+        let place = format!("sweep.axes[{position}]");
+        // A chain that is varied as a whole is what the other axes will find.
+        found.extend(within(&place, axis.mistakes(experiment, LARGEST_PLAN)));
+        if sweep.axes[..position].iter().any(|earlier| earlier.name() == axis.name()) {
+            let message = format!("a second axis over {}", axis.name());
+            found.push(Mistake::new(&place, message, "keep one axis of each kind"));
+        }
+        found.extend(within(&place, values(experiment, axis)));
+    }
+    let has_seed_axis = sweep.axes.iter().any(|axis| matches!(axis, Axis::Seed(_)));
+    if has_seed_axis && sweep.seeds != 1 {
+        let message = "`seeds` and an axis Seed both name the seeds";
+        found.push(Mistake::new("sweep.seeds", message, "keep one of the two"));
+    }
+    let allowed = format!("1 to {LARGEST_PLAN} seeds");
+    let holds = (1..=LARGEST_PLAN as u64).contains(&sweep.seeds);
+    found.extend(Mistake::unless(
+        holds,
+        "sweep.seeds",
+        "the number of seeds",
+        sweep.seeds,
+        &allowed,
+    ));
+    if found.is_empty() && experiment.run_count().is_none_or(|runs| runs > LARGEST_PLAN) {
+        let runs = experiment.run_count().map_or("more than 2^64".to_string(), |n| n.to_string());
+        found.push(Mistake::new(
+            "sweep",
+            format!("a plan of {runs} runs"),
+            format!("allowed: up to {LARGEST_PLAN}; take fewer points, axes or seeds"),
+        ));
+    }
+    found
+}
+
+/// The whole values of an axis, each by the rules of the place it goes to.
+fn values(experiment: &Experiment, axis: &Axis) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    for index in 0..axis.len().min(LARGEST_PLAN) {
+        let place = format!("[0][{index}]");
+        let mistakes = match axis {
+            Axis::Chain(chains) => {
+                let mut optimizer = experiment.optimizer.clone();
+                optimizer.chain.clone_from(&chains[index]);
+                let in_chain = |m: Mistake| {
+                    let inside = m.place.strip_prefix("chain")?.to_string();
+                    Some(Mistake { place: inside, ..m })
+                };
+                optimizer.mistakes().into_iter().filter_map(in_chain).collect()
+            }
+            Axis::Schedule(schedules) => schedules[index].mistakes(),
+            Axis::Init(inits) => inits[index].mistakes(),
+            Axis::Model(models) => {
+                let init = models[index].init.unwrap_or_default();
+                within("init", init.mistakes()).collect()
+            }
+            _ => break,
+        };
+        found.extend(within(&place, mistakes));
+    }
+    found
+}
+
+/// Everything that needs the data.
+pub(super) fn with_data(
+    experiment: &Experiment,
+    dataset: &Dataset,
+    parts: &[Part],
+) -> Vec<Mistake> {
+    let mut found = dataset.check(&experiment.data, experiment.loss.target_kind());
+    if !found.is_empty() {
+        return found;
+    }
+    found.extend(models(experiment, dataset));
+    found.extend(batches(experiment, dataset));
+    found.extend(measures(experiment, dataset, parts));
+    found
+}
+
+fn models(experiment: &Experiment, dataset: &Dataset) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    let axis = experiment.sweep.axes.iter().enumerate().find_map(|(position, axis)| match axis {
+        Axis::Model(models) => Some((position, models)),
+        _ => None,
+    });
+    let Some((position, models)) = axis else {
+        return model(experiment, dataset, &experiment.model, "model");
+    };
+    for (index, named) in models.iter().enumerate() {
+        let place = format!("sweep.axes[{position}][0][{index}].layers");
+        found.extend(model(experiment, dataset, &named.layers, &place));
+    }
+    found
+}
+
+fn model(
+    experiment: &Experiment,
+    dataset: &Dataset,
+    layers: &[Layer],
+    place: &str,
+) -> Vec<Mistake> {
+    let is_flat = !layers.iter().any(|layer| matches!(layer, Layer::Repeat { .. }));
+    let layer_place = |layer: usize| {
+        if is_flat { format!("{place}[{layer}]") } else { place.to_string() }
+    };
+    let graph = Graph::<f64>::build(dataset.input_shape, layers, Initialization::default());
+    let graph = match graph {
+        Ok(graph) => graph,
+        Err(errors) => {
+            let explain = |error: BuildError| {
+                let help = "change this layer or the one before it";
+                Mistake::new(layer_place(error.layer), error.to_string(), help)
+            };
+            return errors.into_iter().map(explain).collect();
+        }
+    };
+    let width = dataset.target_width();
+    let mut found = Vec::new();
+    if let Err(message) = experiment.loss.check_output(graph.output_shape(), width) {
+        let help = format!("the last Dense layer must have {width} units: `Dense({width})`");
+        let last = layers.iter().rposition(|layer| matches!(layer, Layer::Dense(_)));
+        let at = last.map_or(place.to_string(), layer_place);
+        found.push(Mistake::new(at, message, help));
+    }
+    if graph.parameter_count() == 0 {
+        let message = "the model has no parameters: there is nothing to train";
+        found.push(Mistake::new(place, message, "add a layer such as `Dense(10)`"));
+    }
+    found
+}
+
+fn batches(experiment: &Experiment, dataset: &Dataset) -> Vec<Mistake> {
+    let rows = dataset.train_rows(&experiment.data.split);
+    let check = |place: String, batch: usize| {
+        let allowed = format!("1 to {rows}, the training rows; leave it out for the full batch");
+        Mistake::unless(batch <= rows, place, "the batch", batch, &allowed)
+    };
+    let mut found: Vec<Mistake> = Vec::new();
+    found.extend(experiment.train.batch.and_then(|batch| check("train.batch".into(), batch)));
+    for (position, axis) in experiment.sweep.axes.iter().enumerate() {
+        let Axis::Batch(values) = axis else { continue };
+        let place = |index| format!("sweep.axes[{position}][0][{index}]");
+        found.extend(values.iter().enumerate().filter_map(|(index, &b)| check(place(index), b)));
+    }
+    found
+}
+
+/// What is measured and judged must be there to be measured.
+fn measures(experiment: &Experiment, dataset: &Dataset, parts: &[Part]) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    let names = parts.iter().map(|part| format!("{part:?}")).collect::<Vec<_>>().join(", ");
+    for (position, part) in experiment.evaluated().iter().enumerate() {
+        if !parts.contains(part) {
+            found.push(Mistake::new(
+                format!("evaluate[{position}]"),
+                format!("the data has no part {part:?}"),
+                format!("allowed: {names}; `split` in `data` makes the others"),
+            ));
+        }
+    }
+    let classes = matches!(dataset.targets, RawTargets::Classes { .. });
+    for (position, metric) in experiment.metrics().iter().enumerate() {
+        let reason = match metric {
+            Metric::Accuracy if !classes => "the targets are numbers",
+            Metric::Mse if experiment.loss == Loss::CrossEntropy => "the outputs are logits",
+            _ => continue,
+        };
+        let message = format!("{metric:?} cannot be measured here: {reason}");
+        let help = "leave it out, or choose a loss and data that it fits";
+        found.push(Mistake::new(format!("metrics[{position}]"), message, help));
+    }
+    let judge = experiment.judge();
+    if !experiment.evaluated().contains(&judge.split) {
+        found.push(Mistake::new(
+            "judge.split",
+            format!("runs are judged on {:?}, which is not evaluated", judge.split),
+            format!("the data has: {names}; name the part in `evaluate`"),
+        ));
+    }
+    let needs = match judge.metric {
+        JudgedMetric::Loss => None,
+        JudgedMetric::Accuracy => Some(Metric::Accuracy),
+        JudgedMetric::Mse => Some(Metric::Mse),
+    };
+    if let Some(metric) = needs.filter(|metric| !experiment.metrics().contains(metric)) {
+        let message = format!("runs are judged by {metric:?}, which is not measured");
+        found.push(Mistake::new("judge.metric", message, "name it in `metrics`"));
+    }
+    found
+}

@@ -1,0 +1,97 @@
+//! `gradcheck`: the very net, loss and penalties of a file against finite differences.
+
+use gradus_core::{GradientCheck, Graph, ParameterRange, Program, check_gradients_of};
+
+use crate::batch::Batch;
+use crate::data::Prepared;
+use crate::experiment::Experiment;
+use crate::file::File;
+
+/// Samples that the gradient is taken over: enough for every unit to be active somewhere.
+const ROWS: usize = 16;
+/// Of a parameter with more numbers than this, so many are compared, evenly spread.
+const MOST_COORDINATES: usize = 400;
+
+/// The check of one cell's network.
+#[derive(Clone, Debug)]
+pub struct CheckedCell {
+    /// The first cell with this model, loss and penalties.
+    pub cell: usize,
+    /// What tells it from the others, for people.
+    pub label: String,
+    /// What was found, over all parameters.
+    pub check: GradientCheck,
+    /// Trained values of the network; not all are compared when it is large.
+    pub parameter_count: usize,
+}
+
+/// Checks every different combination of model, initialisation and penalties of the file, at the
+/// initial weights of the first seed, in `f64`, on its first training rows.
+pub fn gradcheck(file: &File) -> Vec<CheckedCell> {
+    let plan = &file.plan;
+    let first = &plan.experiment;
+    let seed = first.seed(0);
+    let data = file.dataset.prepare::<f64>(&first.data, first.loss.target_kind(), seed);
+    let mut seen: Vec<Experiment> = Vec::new();
+    let mut checked = Vec::new();
+    for cell in 0..first.cell_count() {
+        let experiment = plan.experiment_at(cell);
+        let is_same = |other: &Experiment| {
+            other.model == experiment.model
+                && other.init == experiment.init
+                && other.optimizer.chain == experiment.optimizer.chain
+        };
+        if seen.iter().any(is_same) {
+            continue;
+        }
+        let label = plan.coordinates(cell).iter().map(|c| format!("{} {}", c.axis, c.label));
+        let label = label.collect::<Vec<_>>().join(", ");
+        let (check, parameter_count) = check_cell(&experiment, &data, seed);
+        checked.push(CheckedCell { cell, label, check, parameter_count });
+        seen.push(experiment);
+    }
+    checked
+}
+
+fn check_cell(experiment: &Experiment, data: &Prepared<f64>, seed: u64) -> (GradientCheck, usize) {
+    let rows: Vec<u32> = (0..data.train.rows().min(ROWS) as u32).collect();
+    let graph = Graph::build(data.input_shape, &experiment.model, experiment.init)
+        .expect("the model was checked against the data");
+    let mut program: Program<f64> = Program::compile(graph, experiment.loss, rows.len());
+    program.parameters.initialize(seed);
+    let mut batch = Batch::new(rows.len(), &data.train);
+    batch.load(&mut program, &data.train, &rows);
+    program.forward();
+    program.backward(batch.targets());
+
+    let optimizer = &experiment.optimizer;
+    let mut analytic = program.parameters.gradients.clone();
+    let ranges = program.parameters.ranges.clone();
+    let mut point = program.parameters.values.clone();
+    optimizer.add_penalty_gradient(&point, &ranges, &mut analytic);
+    let compared = thinned(&ranges);
+    let check = check_gradients_of(&compared, &mut point, &analytic, |values| {
+        program.parameters.values.copy_from_slice(values);
+        program.forward();
+        program.loss(batch.targets()) + optimizer.penalty(values, &ranges)
+    });
+    (check, point.len())
+}
+
+/// Ranges of single numbers, evenly spread, in place of the large ones.
+fn thinned(ranges: &[ParameterRange]) -> Vec<ParameterRange> {
+    let mut thin = Vec::new();
+    for parameter in ranges {
+        let length = parameter.range.len();
+        if length <= MOST_COORDINATES {
+            thin.push(parameter.clone());
+            continue;
+        }
+        for share in 0..MOST_COORDINATES {
+            let at = parameter.range.start + share * length / MOST_COORDINATES;
+            let name = format!("{} at {}", parameter.name, at - parameter.range.start);
+            thin.push(ParameterRange { name, range: at..at + 1, ..parameter.clone() });
+        }
+    }
+    thin
+}

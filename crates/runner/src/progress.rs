@@ -1,0 +1,72 @@
+//! What a person sees while runs go on: a bar on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Progress over all runs of a sweep, on stderr. Runs count once they are durable.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    plain: Mutex<Plain>,
+    total: usize,
+}
+
+#[derive(Debug)]
+struct Plain {
+    done: usize,
+    started: Instant,
+    last_line: Instant,
+}
+
+/// Time between two lines where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+impl Progress {
+    /// Begins with nothing done of `total` runs.
+    pub fn start(total: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar =
+                ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+            let form = "{bar:32} {pos} of {len} runs  {per_sec}  {eta} left";
+            bar.set_style(ProgressStyle::with_template(form).expect("the form is a constant"));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        if bar.is_none() {
+            eprintln!("training {total} runs");
+        }
+        let now = Instant::now();
+        Self { bar, plain: Mutex::new(Plain { done: 0, started: now, last_line: now }), total }
+    }
+
+    /// So many more runs are durable.
+    pub fn add(&self, runs: usize) {
+        if let Some(bar) = &self.bar {
+            bar.inc(runs as u64);
+            return;
+        }
+        // Only the writer reports, so nobody waits here.
+        let Ok(mut plain) = self.plain.lock() else { return };
+        plain.done += runs;
+        if plain.last_line.elapsed() >= LINE_INTERVAL && plain.done < self.total {
+            let rate = plain.done as f64 / plain.started.elapsed().as_secs_f64();
+            let left = (self.total - plain.done) as f64 / rate;
+            eprintln!("{} of {} runs, {rate:.1} runs/s, {left:.0} s left", plain.done, self.total);
+            plain.last_line = Instant::now();
+        }
+    }
+
+    /// Takes the bar away and says how long it took.
+    pub fn finish(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let Ok(plain) = self.plain.into_inner() else { return };
+        let done = self.bar.as_ref().map_or(plain.done, |bar| bar.position() as usize);
+        let seconds = plain.started.elapsed().as_secs_f64();
+        eprintln!("trained {done} runs in {seconds:.2} s ({:.1} runs/s)", done as f64 / seconds);
+    }
+}

@@ -1,0 +1,143 @@
+//! What is kept of a run: its outcome, curves and named arrays. This file stands alone.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Outcome {
+    /// Finite to the end, and better than a constant prediction at some time.
+    Trained,
+    /// Finite, and never better than a constant prediction.
+    Stalled,
+    /// A value was not finite, or the loss of the last window was above the bound.
+    Diverged {
+        /// The step (from 1) at which it happened first.
+        step: u64,
+        /// What it happened to: `loss not finite`, `parameter not finite`, `loss above the bound`.
+        quantity: String,
+        /// The parameter it happened in, if it was one.
+        layer: Option<String>,
+    },
+    /// The run could not be finished.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}
+
+impl Outcome {
+    /// One word for tables.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Outcome::Trained => "trained",
+            Outcome::Stalled => "stalled",
+            Outcome::Diverged { .. } => "diverged",
+            Outcome::Failed { .. } => "failed",
+        }
+    }
+
+    /// Whether the run has no usable end.
+    pub fn is_diverged(&self) -> bool {
+        matches!(self, Outcome::Diverged { .. })
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Diverged { step, quantity, layer } => {
+                write!(formatter, "diverged at step {step}: {quantity}")?;
+                layer.as_ref().map_or(Ok(()), |layer| write!(formatter, " ({layer})"))
+            }
+            Outcome::Failed { message } => write!(formatter, "failed: {message}"),
+            other => formatter.write_str(other.word()),
+        }
+    }
+}
+
+/// One measured quantity over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Where it was measured: `train`, `validation`, `test`, or empty.
+    pub split: String,
+    /// What was measured: `loss` (at the end of the epoch), `running_loss` (mean over the epoch's
+    /// batches, each before its step), `accuracy`, `mse`, `gradient_norm`, `sharpness`,
+    /// `learning_rate`. Penalties are in none of them.
+    pub metric: String,
+    /// The layer it belongs to, where it has one.
+    pub layer: Option<u64>,
+    /// When, in epochs done; 0 is before the first step. The last may be cut short.
+    pub epochs: Vec<u64>,
+    /// When, in steps done.
+    pub steps: Vec<u64>,
+    /// The values; a diverged run's may end in infinity or NaN.
+    pub values: Vec<f64>,
+}
+
+/// A matrix with a name, such as the final weights of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedArray {
+    /// Its name: `0.Dense.weight`.
+    pub name: String,
+    /// Number of rows.
+    pub rows: u64,
+    /// Number of columns.
+    pub columns: u64,
+    /// The numbers, row by row.
+    pub values: Vec<f64>,
+}
+
+/// Everything that is kept of one run, but for what depends on the clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRecord {
+    /// Digest of the resolved description, the seed and the data.
+    pub key: String,
+    /// What the bits may depend on beside the key.
+    pub stamp: String,
+    /// The seed.
+    pub seed: u64,
+    /// The resolved description of this one run, as RON.
+    pub description: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Number of trained values.
+    pub parameter_count: u64,
+    /// Epochs done, the last perhaps cut short.
+    pub epochs: u64,
+    /// Steps done.
+    pub steps: u64,
+    /// Training loss at the initial weights.
+    pub initial_loss: f64,
+    /// Training loss of the best constant prediction.
+    pub constant_loss: f64,
+    /// All curves.
+    pub curves: Vec<Curve>,
+    /// All named arrays.
+    pub arrays: Vec<NamedArray>,
+    /// SHA-256 of the final parameters, little-endian, in order.
+    pub weights_digest: String,
+}
+
+/// What depends on the clock, kept apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timing {
+    /// Seconds from the first step to the last, evaluation included.
+    pub seconds: f64,
+}
+
+impl RunRecord {
+    /// The curve of this split and metric that belongs to no layer.
+    pub fn curve(&self, split: &str, metric: &str) -> Option<&Curve> {
+        self.curves
+            .iter()
+            .find(|curve| curve.split == split && curve.metric == metric && curve.layer.is_none())
+    }
+
+    /// All curves of this metric that belong to layers, in order of layers.
+    pub fn layer_curves(&self, metric: &str) -> impl Iterator<Item = &Curve> {
+        self.curves.iter().filter(move |curve| curve.metric == metric && curve.layer.is_some())
+    }
+}

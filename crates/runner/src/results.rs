@@ -1,0 +1,60 @@
+//! An experiment's results as the report reads them: the plan's cells, each with its records.
+
+use crate::axis::Coordinate;
+use crate::experiment::Experiment;
+use crate::record::{RunRecord, Timing};
+
+/// One experiment with what is stored of exactly its plan.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// The resolved experiment, every default written out.
+    pub experiment: Experiment,
+    /// The first line of its file without the `//`: the question it asks.
+    pub question: String,
+    /// What the data is, for people: rows of each part, inputs, classes; digest.
+    pub data: DataSummary,
+    /// The runs in plan order.
+    pub runs: Vec<PlannedRun>,
+    /// Digest over the plan and every record: equal digests draw equal reports.
+    pub digest: String,
+}
+
+/// One run of the plan, and its record if it is there.
+#[derive(Clone, Debug)]
+pub struct PlannedRun {
+    /// Position in the plan, from 0.
+    pub position: usize,
+    /// Which cell (combination of the axes' values, without the seed) it belongs to, from 0.
+    pub cell: usize,
+    /// The cell's coordinates, one for each axis but `Seed`, in the order of the axes.
+    pub coordinates: Vec<Coordinate>,
+    /// The seed.
+    pub seed: u64,
+    /// The key.
+    pub key: String,
+    /// What was trained, if it was.
+    pub record: Option<RunRecord>,
+    /// How long it took.
+    pub timing: Option<Timing>,
+}
+
+/// What the report says of the data.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DataSummary {
+    /// Rows of the training part of a run.
+    pub train_rows: usize,
+    /// Rows of the validation part, 0 if there is none.
+    pub validation_rows: usize,
+    /// Rows of the test part, 0 if there is none.
+    pub test_rows: usize,
+    /// The shape of one sample: `image 1x8x8`.
+    pub input: String,
+    /// Classes, or target values a sample.
+    pub target_width: usize,
+    /// Whether the targets are classes.
+    pub classes: bool,
+    /// SHA-256 of the content.
+    pub digest: String,
+    /// What was noticed when it was prepared, such as constant columns.
+    pub notes: Vec<String>,
+}

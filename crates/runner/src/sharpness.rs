@@ -1,0 +1,93 @@
+//! The largest curvature of the training loss, which bounds the learning rate from above.
+
+use gradus_core::{Graph, Program, Scalar, Stream};
+use ndarray::Array2;
+
+use crate::data::{Prepared, SampleTargets};
+use crate::experiment::Experiment;
+
+/// Iterations at most; each costs two gradients over the training data.
+const ITERATIONS: usize = 500;
+/// Relative change between iterations at which the value stands.
+const TOLERANCE: f64 = 1e-12;
+
+/// The eigenvalue of the Hessian of the training loss (without penalties) that is largest in
+/// magnitude, at these weights, in `f64`; NaN where the weights are not finite.
+///
+/// Power iteration, `Hv` by central differences of the gradient. Full-batch gradient descent is
+/// stable along a direction of curvature `λ > 0` exactly for rates below `2/λ`.
+/// Source: Cohen et al., *Gradient Descent on Neural Networks Typically Occurs at the Edge of
+/// Stability*, ICLR 2021, section 2; Golub and Van Loan, *Matrix Computations* (2013), section 7.3.
+pub(crate) fn sharpness<T: Scalar>(
+    experiment: &Experiment,
+    data: &Prepared<T>,
+    weights: &[T],
+) -> f64 {
+    if weights.iter().any(|weight| !weight.is_finite()) {
+        return f64::NAN;
+    }
+    let graph = Graph::build(data.input_shape, &experiment.model, experiment.init)
+        .expect("the model was checked against the data");
+    let mut program: Program<f64> = Program::compile(graph, experiment.loss, data.train.rows());
+    let inputs: Array2<f64> = data.train.inputs.mapv(|value| value.to_f64());
+    let targets = match &data.train.targets {
+        SampleTargets::Classes(classes) => SampleTargets::Classes(classes.clone()),
+        SampleTargets::Values(values) => SampleTargets::Values(values.mapv(|value| value.to_f64())),
+    };
+    let center: Vec<f64> = weights.iter().map(|weight| weight.to_f64()).collect();
+    let mut gradient_at = |point: &[f64]| -> Vec<f64> {
+        program.parameters.values.copy_from_slice(point);
+        program.begin(inputs.nrows()).assign(&inputs);
+        program.forward();
+        program.backward(targets.between(0, inputs.nrows()));
+        program.parameters.gradients.clone()
+    };
+    largest_eigenvalue(&center, &mut gradient_at)
+}
+
+fn largest_eigenvalue(center: &[f64], gradient_at: &mut impl FnMut(&[f64]) -> Vec<f64>) -> f64 {
+    // A fixed start: the value belongs to the weights, not to the seed.
+    let mut stream = Stream::new(0, "sharpness", 0, 0);
+    let mut direction: Vec<f64> = center.iter().map(|_| stream.normal()).collect();
+    let mut eigenvalue = f64::NAN;
+    for _ in 0..ITERATIONS {
+        let length = dot(&direction, &direction).sqrt();
+        if length == 0.0 || !length.is_finite() {
+            return if length == 0.0 { 0.0 } else { f64::NAN };
+        }
+        direction.iter_mut().for_each(|v| *v /= length);
+        // The error of the difference is of order h², its rounding of order 1e-16/h.
+        let h = 1e-5 * dot(center, center).sqrt().max(1.0);
+        let moved = |sign: f64| -> Vec<f64> {
+            center.iter().zip(&direction).map(|(w, v)| w + sign * h * v).collect()
+        };
+        let (up, down) = (gradient_at(&moved(1.0)), gradient_at(&moved(-1.0)));
+        let product: Vec<f64> = up.iter().zip(&down).map(|(u, d)| (u - d) / (2.0 * h)).collect();
+        let next = dot(&direction, &product);
+        let is_settled = (next - eigenvalue).abs() <= TOLERANCE * next.abs();
+        (eigenvalue, direction) = (next, product);
+        if is_settled {
+            break;
+        }
+    }
+    eigenvalue
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::largest_eigenvalue;
+
+    #[test]
+    fn finds_the_largest_eigenvalue_of_a_known_matrix() {
+        // The article's Hessian; (7.5 + 1)/2 ± √(3.25² + 2.5²) = 8.350305, 0.149695.
+        let gradient_at =
+            |w: &[f64]| vec![7.5 * w[0] + 2.5 * w[1] - 1.0, 2.5 * w[0] + 1.0 * w[1] + 3.0];
+        let found = largest_eigenvalue(&[0.3, -2.0], &mut { gradient_at });
+        let exact = 4.25 + (3.25_f64.powi(2) + 2.5_f64.powi(2)).sqrt();
+        assert!((found - exact).abs() < 1e-8, "{found} against {exact}");
+    }
+}

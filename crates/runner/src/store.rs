@@ -1,0 +1,533 @@
+//! The store of results: `runs.sqlite`, the one truth; everything else is drawn from it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use thiserror::Error;
+
+use crate::digest::Digest;
+use crate::plan::Plan;
+use crate::record::{Curve, NamedArray, Outcome, RunRecord, Timing};
+use crate::results::{DataSummary, PlannedRun, Results};
+
+/// Version of the tables below. A store of another version is refused.
+const FORMAT: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE plan (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE cells (position INTEGER PRIMARY KEY, key TEXT NOT NULL);
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, key TEXT NOT NULL, stamp TEXT NOT NULL, seed INTEGER NOT NULL,
+        description TEXT NOT NULL, outcome TEXT NOT NULL, parameter_count INTEGER NOT NULL,
+        epochs INTEGER NOT NULL, steps INTEGER NOT NULL, initial_loss BLOB NOT NULL,
+        constant_loss BLOB NOT NULL, weights_digest TEXT NOT NULL, digest TEXT NOT NULL,
+        UNIQUE (key, stamp)
+    );
+    CREATE TABLE curves (
+        run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+        split TEXT NOT NULL, metric TEXT NOT NULL, layer INTEGER,
+        epochs BLOB NOT NULL, steps BLOB NOT NULL, data BLOB NOT NULL,
+        PRIMARY KEY (run, position)
+    ) WITHOUT ROWID;
+    CREATE TABLE arrays (
+        run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+        name TEXT NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL, data BLOB NOT NULL,
+        PRIMARY KEY (run, position)
+    ) WITHOUT ROWID;
+    CREATE TABLE timings (
+        run INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE, seconds REAL NOT NULL
+    );
+";
+
+/// Why the store could not be read or written.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The file system or the database failed.
+    #[error("{}: {message}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        message: String,
+        /// Whether the same command may succeed later (no space, held by someone).
+        is_temporary: bool,
+    },
+    /// The file is not a store that this program reads.
+    #[error("{}: {message}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and the next step.
+        message: String,
+    },
+    /// Two runs with the same key and stamp gave different bits.
+    #[error(
+        "run {key} was trained twice with the same stamp ({stamp}) and gave different results \
+         (digests {stored} and {new}): the machine, the library or this program is at fault"
+    )]
+    Different {
+        /// The key of the run.
+        key: String,
+        /// Its stamp.
+        stamp: String,
+        /// Digest of the record that is stored.
+        stored: String,
+        /// Digest of the newcomer.
+        new: String,
+    },
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// Which runs of the plan are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Trained with the present stamp.
+    Here,
+    /// Trained with another stamp only.
+    OtherStamp,
+    /// Not trained, or failed.
+    Missing,
+}
+
+impl Store {
+    /// Opens `runs.sqlite` in `folder`, making it if it is not there.
+    ///
+    /// # Errors
+    /// When the file cannot be used; the error names it and the reason.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join("runs.sqlite");
+        let connection = Connection::open(&path).map_err(|error| broken(&path, &error))?;
+        let store = Self { connection, path };
+        store.prepare().map(|()| store)
+    }
+
+    /// Opens the store of `folder` if there is one.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_existing(folder: &Path) -> Result<Option<Self>, StoreError> {
+        if folder.join("runs.sqlite").exists() { Self::open(folder).map(Some) } else { Ok(None) }
+    }
+
+    fn prepare(&self) -> Result<(), StoreError> {
+        let wrap = |error| broken(&self.path, &error);
+        // EXTRA also syncs the folder after the rollback journal is unlinked.
+        let settings = "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;
+                        PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000;";
+        self.connection.execute_batch(settings).map_err(wrap)?;
+        let version = |name: &str| {
+            self.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+        };
+        // "grad" in ASCII, so that another program's database is told apart.
+        const APPLICATION: i64 = 0x6772_6164;
+        match (version("application_id").map_err(wrap)?, version("user_version").map_err(wrap)?) {
+            (APPLICATION, FORMAT) => Ok(()),
+            (0, 0) if self.is_blank().map_err(wrap)? => {
+                let make = format!(
+                    "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION};
+                     PRAGMA user_version = {FORMAT}; COMMIT;"
+                );
+                self.connection.execute_batch(&make).map_err(wrap)
+            }
+            (APPLICATION, other) => Err(StoreError::Foreign {
+                path: self.path.clone(),
+                message: format!(
+                    "a store of format {other}, this program reads format {FORMAT}; remove the \
+                     file and run the experiment again to train anew"
+                ),
+            }),
+            _ => Err(StoreError::Foreign {
+                path: self.path.clone(),
+                message: "a database of another program; choose another folder with --out".into(),
+            }),
+        }
+    }
+
+    fn is_blank(&self) -> rusqlite::Result<bool> {
+        let count = "SELECT count(*) FROM sqlite_master";
+        self.connection.query_row(count, [], |row| Ok(row.get::<_, i64>(0)? == 0))
+    }
+
+    /// Makes `plan` the plan last asked for.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn set_plan(&mut self, plan: &Plan) -> Result<(), StoreError> {
+        if self.plan_digest()?.as_deref() == Some(&plan.digest())
+            && self.text("experiment")?.as_deref() == Some(&experiment_text(plan))
+            && self.text("question")?.as_deref() == Some(&plan.question)
+        {
+            return Ok(());
+        }
+        self.within(|transaction| {
+            transaction.execute("DELETE FROM cells", [])?;
+            let mut insert =
+                transaction.prepare("INSERT INTO cells (position, key) VALUES (?1, ?2)")?;
+            for (position, key) in plan.keys.iter().enumerate() {
+                insert.execute(params![position as i64, key])?;
+            }
+            let data = ron::to_string(&plan.data).expect("a summary is plain data");
+            for (name, value) in [
+                ("digest", plan.digest()),
+                ("experiment", experiment_text(plan)),
+                ("question", plan.question.clone()),
+                ("data", data),
+            ] {
+                transaction.execute(
+                    "INSERT OR REPLACE INTO plan (name, value) VALUES (?1, ?2)",
+                    [name, &value],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The digest of the plan last asked for.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn plan_digest(&self) -> Result<Option<String>, StoreError> {
+        self.text("digest")
+    }
+
+    /// The plan last asked for, as it was stored.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what it holds is no plan of this program.
+    pub fn plan(&self) -> Result<Option<Plan>, StoreError> {
+        let (Some(experiment), Some(question), Some(data)) =
+            (self.text("experiment")?, self.text("question")?, self.text("data")?)
+        else {
+            return Ok(None);
+        };
+        let foreign = |message: String| StoreError::Foreign { path: self.path.clone(), message };
+        let experiment = crate::file::parse(&experiment)
+            .map_err(|error| foreign(format!("the stored experiment cannot be read: {error}")))?;
+        let data: DataSummary = ron::from_str(&data)
+            .map_err(|error| foreign(format!("the stored summary of the data: {error}")))?;
+        Ok(Some(Plan::new(experiment, question, data)))
+    }
+
+    /// Whether each run of the plan is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn presence(&self, plan: &Plan, stamp: &str) -> Result<Vec<Presence>, StoreError> {
+        self.read(|connection| {
+            let mut find = connection.prepare(
+                "SELECT stamp = ?2 FROM runs WHERE key = ?1 AND outcome NOT LIKE 'Failed%'
+                 ORDER BY stamp = ?2 DESC LIMIT 1",
+            )?;
+            let mut presence = |key: &String| {
+                let same = find.query_row([key, stamp], |row| row.get::<_, bool>(0)).optional()?;
+                Ok(match same {
+                    Some(true) => Presence::Here,
+                    Some(false) => Presence::OtherStamp,
+                    None => Presence::Missing,
+                })
+            };
+            plan.keys.iter().map(&mut presence).collect()
+        })
+    }
+
+    /// Writes records in one transaction; when this returns they are durable. Returns how many
+    /// were there already with the same bits.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or a record is there with other bits.
+    pub fn insert(&mut self, records: &[(RunRecord, Timing)]) -> Result<usize, StoreError> {
+        let mut different = None;
+        let doubles = self.within(|transaction| {
+            let mut doubles = 0;
+            for (record, timing) in records {
+                let digest = record_digest(record);
+                let stored: Option<(String, String)> = transaction
+                    .query_row(
+                        "SELECT digest, outcome FROM runs WHERE key = ?1 AND stamp = ?2",
+                        [&record.key, &record.stamp],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )
+                    .optional()?;
+                match stored {
+                    Some((stored, _)) if stored == digest => doubles += 1,
+                    Some((stored, outcome)) if !outcome.starts_with("Failed") => {
+                        different = Some(StoreError::Different {
+                            key: record.key.clone(),
+                            stamp: record.stamp.clone(),
+                            stored,
+                            new: digest,
+                        });
+                    }
+                    _ => insert_record(transaction, record, *timing, &digest)?,
+                }
+            }
+            Ok(doubles)
+        })?;
+        different.map_or(Ok(doubles), Err)
+    }
+
+    /// What is stored of exactly this plan; of several stamps the present one, else the newest.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn results(&self, plan: &Plan, stamp: &str) -> Result<Results, StoreError> {
+        let mut digest = Digest::default();
+        digest.add(experiment_text(plan).as_bytes()).add(plan.question.as_bytes());
+        let mut runs = Vec::with_capacity(plan.len());
+        for (position, key) in plan.keys.iter().enumerate() {
+            let cell = plan.cell(position);
+            let found = self.read(|connection| read_record(connection, key, stamp))?;
+            let (record, timing) =
+                found.map_or((None, None), |(record, timing)| (Some(record), timing));
+            digest.add(key.as_bytes());
+            if let Some(record) = &record {
+                digest.add(record_digest(record).as_bytes()).add(record.stamp.as_bytes());
+            }
+            runs.push(PlannedRun {
+                position,
+                cell,
+                coordinates: plan.coordinates(cell),
+                seed: plan.seed(position),
+                key: key.clone(),
+                record,
+                timing,
+            });
+        }
+        Ok(Results {
+            experiment: plan.experiment.clone(),
+            question: plan.question.clone(),
+            data: plan.data.clone(),
+            runs,
+            digest: digest.finish(),
+        })
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.read(|connection| {
+            let find = "SELECT value FROM plan WHERE name = ?1";
+            connection.query_row(find, [name], |row| row.get(0)).optional()
+        })
+    }
+
+    fn read<Value>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<Value>,
+    ) -> Result<Value, StoreError> {
+        work(&self.connection).map_err(|error| broken(&self.path, &error))
+    }
+
+    fn within<Value>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Value>,
+    ) -> Result<Value, StoreError> {
+        let transaction = self.connection.transaction().map_err(|e| broken(&self.path, &e))?;
+        let value = work(&transaction).map_err(|error| broken(&self.path, &error))?;
+        transaction.commit().map_err(|error| broken(&self.path, &error))?;
+        Ok(value)
+    }
+}
+
+fn broken(path: &Path, error: &rusqlite::Error) -> StoreError {
+    let is_temporary = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    );
+    StoreError::Broken { path: path.to_path_buf(), message: error.to_string(), is_temporary }
+}
+
+/// The resolved experiment as RON, every default written out.
+pub fn experiment_text(plan: &Plan) -> String {
+    let pretty = ron::ser::PrettyConfig::new().depth_limit(4);
+    ron::ser::to_string_pretty(&plan.experiment, pretty).expect("an experiment is plain data")
+}
+
+/// Digest of all that a record holds: what two trainings of the same run must agree in.
+pub(crate) fn record_digest(record: &RunRecord) -> String {
+    let mut digest = Digest::default();
+    let outcome = outcome_text(&record.outcome);
+    for text in [&record.key, &record.description, &outcome, &record.weights_digest] {
+        digest.add(text.as_bytes());
+    }
+    for number in [record.seed, record.parameter_count, record.epochs, record.steps] {
+        digest.add(&number.to_le_bytes());
+    }
+    digest.add_numbers(&[record.initial_loss, record.constant_loss]);
+    for curve in &record.curves {
+        digest.add(curve.split.as_bytes()).add(curve.metric.as_bytes());
+        digest.add(format!("{:?}", curve.layer).as_bytes());
+        digest.add(&integer_bytes(&curve.epochs)).add(&integer_bytes(&curve.steps));
+        digest.add_numbers(&curve.values);
+    }
+    for array in &record.arrays {
+        digest.add(array.name.as_bytes()).add(&integer_bytes(&[array.rows, array.columns]));
+        digest.add_numbers(&array.values);
+    }
+    digest.finish()
+}
+
+fn outcome_text(outcome: &Outcome) -> String {
+    ron::to_string(outcome).expect("an outcome is plain data")
+}
+
+fn insert_record(
+    transaction: &Transaction<'_>,
+    record: &RunRecord,
+    timing: Timing,
+    digest: &str,
+) -> rusqlite::Result<()> {
+    // A failed attempt makes room for the next.
+    let place = [&record.key, &record.stamp];
+    transaction.execute("DELETE FROM runs WHERE key = ?1 AND stamp = ?2", place)?;
+    transaction.execute(
+        "INSERT INTO runs (key, stamp, seed, description, outcome, parameter_count, epochs, steps,
+         initial_loss, constant_loss, weights_digest, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        params![
+            record.key,
+            record.stamp,
+            record.seed as i64,
+            record.description,
+            outcome_text(&record.outcome),
+            record.parameter_count as i64,
+            record.epochs as i64,
+            record.steps as i64,
+            number_bytes(&[record.initial_loss]),
+            number_bytes(&[record.constant_loss]),
+            record.weights_digest,
+            digest,
+        ],
+    )?;
+    let run = transaction.last_insert_rowid();
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO curves (run, position, split, metric, layer, epochs, steps, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for (position, curve) in record.curves.iter().enumerate() {
+        insert.execute(params![
+            run,
+            position as i64,
+            curve.split,
+            curve.metric,
+            curve.layer.map(|layer| layer as i64),
+            integer_bytes(&curve.epochs),
+            integer_bytes(&curve.steps),
+            number_bytes(&curve.values),
+        ])?;
+    }
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO arrays (run, position, name, height, width, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for (position, array) in record.arrays.iter().enumerate() {
+        insert.execute(params![
+            run,
+            position as i64,
+            array.name,
+            array.rows as i64,
+            array.columns as i64,
+            number_bytes(&array.values),
+        ])?;
+    }
+    let timing = params![run, timing.seconds];
+    transaction.execute("INSERT INTO timings (run, seconds) VALUES (?1, ?2)", timing)?;
+    Ok(())
+}
+
+fn read_record(
+    connection: &Connection,
+    key: &str,
+    stamp: &str,
+) -> rusqlite::Result<Option<(RunRecord, Option<Timing>)>> {
+    let mut find = connection.prepare_cached(
+        "SELECT id, stamp, seed, description, outcome, parameter_count, epochs, steps,
+         initial_loss, constant_loss, weights_digest, seconds
+         FROM runs LEFT JOIN timings ON timings.run = runs.id
+         WHERE key = ?1 ORDER BY stamp = ?2 DESC, id DESC LIMIT 1",
+    )?;
+    let found = find
+        .query_row([key, stamp], |row| {
+            let outcome: String = row.get(4)?;
+            let record = RunRecord {
+                key: key.to_string(),
+                stamp: row.get(1)?,
+                seed: row.get::<_, i64>(2)? as u64,
+                description: row.get(3)?,
+                outcome: ron::from_str(&outcome).unwrap_or_else(|error| Outcome::Failed {
+                    message: format!("the stored outcome cannot be read: {error}"),
+                }),
+                parameter_count: row.get::<_, i64>(5)? as u64,
+                epochs: row.get::<_, i64>(6)? as u64,
+                steps: row.get::<_, i64>(7)? as u64,
+                initial_loss: first_number(row.get(8)?),
+                constant_loss: first_number(row.get(9)?),
+                curves: Vec::new(),
+                arrays: Vec::new(),
+                weights_digest: row.get(10)?,
+            };
+            let seconds: Option<f64> = row.get(11)?;
+            Ok((row.get::<_, i64>(0)?, record, seconds.map(|seconds| Timing { seconds })))
+        })
+        .optional()?;
+    let Some((run, mut record, timing)) = found else { return Ok(None) };
+    record.curves = connection
+        .prepare_cached(
+            "SELECT split, metric, layer, epochs, steps, data FROM curves WHERE run = ?1
+             ORDER BY position",
+        )?
+        .query_map([run], |row| {
+            Ok(Curve {
+                split: row.get(0)?,
+                metric: row.get(1)?,
+                layer: row.get::<_, Option<i64>>(2)?.map(|layer| layer as u64),
+                epochs: integers(row.get(3)?),
+                steps: integers(row.get(4)?),
+                values: numbers(row.get(5)?),
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    record.arrays = connection
+        .prepare_cached(
+            "SELECT name, height, width, data FROM arrays WHERE run = ?1 ORDER BY position",
+        )?
+        .query_map([run], |row| {
+            Ok(NamedArray {
+                name: row.get(0)?,
+                rows: row.get::<_, i64>(1)? as u64,
+                columns: row.get::<_, i64>(2)? as u64,
+                values: numbers(row.get(3)?),
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Some((record, timing)))
+}
+
+fn integer_bytes(integers: &[u64]) -> Vec<u8> {
+    integers.iter().flat_map(|integer| integer.to_le_bytes()).collect()
+}
+
+fn number_bytes(numbers: &[f64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> {
+    bytes.chunks_exact(8).map(|word| word.try_into().expect("a chunk of 8 has 8 bytes"))
+}
+
+fn integers(bytes: Vec<u8>) -> Vec<u64> {
+    words(&bytes).map(u64::from_le_bytes).collect()
+}
+
+fn numbers(bytes: Vec<u8>) -> Vec<f64> {
+    words(&bytes).map(f64::from_le_bytes).collect()
+}
+
+/// NaN where the blob is too short; SQLite itself would store NaN as NULL, hence blobs.
+fn first_number(bytes: Vec<u8>) -> f64 {
+    numbers(bytes).first().copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,237 @@
+//! The training loop: the article's six steps, for one run.
+//!
+//! Steps 2 to 5 are [`Run::step`], which neither fails, nor allocates, nor locks. Everything that
+//! may take room is placed by [`Run::start`] (step 1); what ends a run (step 6) is [`train`].
+
+use gradus_core::{Graph, Program, Scalar, Stream};
+use gradus_optim::{Clock, Stepper};
+
+use crate::batch::Batch;
+use crate::curves::Curves;
+use crate::data::Prepared;
+use crate::evaluate::{constant_loss, evaluate, judged};
+use crate::experiment::{Experiment, Quantity};
+use crate::record::{Curve, NamedArray, Outcome};
+use crate::sharpness::sharpness;
+
+/// What a run leaves behind, before it has a key and a stamp.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Number of trained values.
+    pub parameter_count: u64,
+    /// Epochs done, the last perhaps cut short.
+    pub epochs: u64,
+    /// Steps done.
+    pub steps: u64,
+    /// Training loss at the initial weights.
+    pub initial_loss: f64,
+    /// Training loss of the best constant prediction.
+    pub constant_loss: f64,
+    /// All curves.
+    pub curves: Vec<Curve>,
+    /// The final parameters, where the file asks for them.
+    pub arrays: Vec<NamedArray>,
+    /// The final parameters as bytes.
+    pub weights: Vec<u8>,
+}
+
+/// Trains one run of a resolved experiment on prepared data.
+///
+/// # Panics
+/// If the experiment was not checked against the data (see [`crate::File`]).
+pub fn train<T: Scalar>(experiment: &Experiment, seed: u64, data: &Prepared<T>) -> Trained {
+    let mut run = Run::start(experiment, seed, data);
+    let mut order: Vec<u32> = (0..data.train.rows() as u32).collect();
+    run.evaluate(0);
+    run.measure_sharpness(0);
+    let diverged = loop {
+        let epoch = run.clock.step / run.clock.steps_per_epoch;
+        shuffle(&mut order, run.batch_rows, seed, epoch);
+        let failure = order.chunks(run.batch_rows).find_map(|rows| run.step(rows));
+        run.end_epoch(epoch + 1, failure.is_none());
+        if failure.is_some() || run.is_done() {
+            run.measure_sharpness(epoch + 1);
+            break failure;
+        }
+    };
+    run.finish(diverged)
+}
+
+/// Every epoch has an order of its own; when one batch holds everything there is nothing to order.
+fn shuffle(order: &mut [u32], batch_rows: usize, seed: u64, epoch: u64) {
+    if batch_rows < order.len() {
+        Stream::new(seed, "shuffle", epoch, 0).shuffle(order);
+    }
+}
+
+/// A run at work: the compiled network, the optimizer's state, and what is measured.
+pub(crate) struct Run<'a, T> {
+    experiment: &'a Experiment,
+    data: &'a Prepared<T>,
+    program: Program<T>,
+    stepper: Stepper<T>,
+    batch: Batch<T>,
+    batch_rows: usize,
+    clock: Clock,
+    curves: Curves,
+    initial_loss: f64,
+    /// First step of the current stretch of epochs whose loss is above the bound of divergence.
+    first_above: Option<u64>,
+    /// Sum of loss times rows over the epoch so far, and of rows.
+    epoch_loss: f64,
+    epoch_rows: usize,
+}
+
+/// Rows that are evaluated at a time, at least: it changes nothing but the speed and the last bit.
+const EVALUATION_ROWS: usize = 256;
+
+impl<'a, T: Scalar> Run<'a, T> {
+    /// Step 1: initialize. Compiles the network and places everything a step needs.
+    pub(crate) fn start(experiment: &'a Experiment, seed: u64, data: &'a Prepared<T>) -> Self {
+        let rows = data.train.rows();
+        let batch_rows = experiment.train.batch.unwrap_or(rows);
+        let graph = Graph::build(data.input_shape, &experiment.model, experiment.init)
+            .expect("the model was checked against the data");
+        let capacity = batch_rows.max(EVALUATION_ROWS.min(rows));
+        let mut program = Program::compile(graph, experiment.loss, capacity);
+        program.parameters.initialize(seed);
+        let initial_loss = evaluate(&mut program, &data.train, &[]).loss;
+        let steps_per_epoch = rows.div_ceil(batch_rows) as u64;
+        Self {
+            experiment,
+            data,
+            stepper: experiment.optimizer.start(&program.parameters),
+            batch: Batch::new(batch_rows, &data.train),
+            batch_rows,
+            clock: Clock {
+                step: 0,
+                steps_per_epoch,
+                total_steps: experiment.train.total_steps(steps_per_epoch),
+            },
+            curves: Curves::new(experiment, &program.parameters.layers()),
+            program,
+            initial_loss,
+            first_above: None,
+            epoch_loss: 0.0,
+            epoch_rows: 0,
+        }
+    }
+
+    /// Steps 2 to 5 on these training rows: forward, loss, backward, update. Returns how the run
+    /// broke, if it did.
+    pub(crate) fn step(&mut self, rows: &[u32]) -> Option<Outcome> {
+        if self.clock.step == self.clock.total_steps {
+            return None;
+        }
+        self.batch.load(&mut self.program, &self.data.train, rows);
+        self.program.forward();
+        let loss = self.program.backward(self.batch.targets());
+        self.curves.add_gradient_norms(&self.program.parameters, self.clock.step == 0);
+        let finite = self.stepper.step(&mut self.program.parameters, self.clock);
+
+        self.clock.step += 1;
+        self.epoch_loss += loss * rows.len() as f64;
+        self.epoch_rows += rows.len();
+        if loss > self.bound() && self.first_above.is_none() {
+            self.first_above = Some(self.clock.step);
+        }
+        if loss.is_finite() && finite { None } else { Some(self.not_finite(loss)) }
+    }
+
+    /// Above this loss the run counts as diverged.
+    fn bound(&self) -> f64 {
+        self.experiment.train.diverged_above * self.initial_loss
+    }
+
+    /// Cold: runs once, at the end of a run that broke.
+    #[cold]
+    fn not_finite(&self, loss: f64) -> Outcome {
+        let step = self.clock.step;
+        if !loss.is_finite() {
+            return Outcome::Diverged { step, quantity: "loss not finite".into(), layer: None };
+        }
+        let layer = self.program.parameters.first_not_finite().map(|range| range.name.clone());
+        Outcome::Diverged { step, quantity: "parameter not finite".into(), layer }
+    }
+
+    fn evaluate(&mut self, epoch: u64) {
+        let when = (epoch, self.clock.step);
+        for &part in self.experiment.evaluated() {
+            let samples = self.data.part(part).expect("evaluated parts were checked to exist");
+            let measured = evaluate(&mut self.program, samples, self.experiment.metrics());
+            self.curves.push_evaluation(when, part, &measured);
+        }
+    }
+
+    fn measure_sharpness(&mut self, epoch: u64) {
+        if self.experiment.records(Quantity::Sharpness) {
+            let value = sharpness(self.experiment, self.data, &self.program.parameters.values);
+            self.curves.push_sharpness((epoch, self.clock.step), value);
+        }
+    }
+
+    /// Between two epochs: writes down what was measured, shows the schedule the judged metric.
+    fn end_epoch(&mut self, epoch: u64, is_sound: bool) {
+        let when = (epoch, self.clock.step);
+        let running_loss = self.epoch_loss / self.epoch_rows as f64;
+        (self.epoch_loss, self.epoch_rows) = (0.0, 0);
+        self.curves.push_epoch(when, running_loss, self.stepper.rate(self.clock));
+        if running_loss <= self.bound() {
+            self.first_above = None;
+        }
+        if is_sound {
+            self.evaluate(epoch);
+            self.stepper.observe(judged(self.experiment, &self.curves));
+        }
+    }
+
+    /// Step 6: until the number of steps or the threshold of the loss is reached.
+    fn is_done(&self) -> bool {
+        let below = self.experiment.train.loss_below;
+        self.clock.step == self.clock.total_steps
+            || below.is_some_and(|bound| self.curves.last_running_loss() < bound)
+    }
+
+    fn finish(self, diverged: Option<Outcome>) -> Trained {
+        let constant_loss = constant_loss(self.experiment.loss, &self.data.train);
+        let outcome = diverged.unwrap_or_else(|| {
+            let window = self.curves.running_loss_over(self.experiment.train.window);
+            if window > self.bound() {
+                // The mean of an epoch is above the bound only if the loss of a step was.
+                let step = self.first_above.unwrap_or(self.clock.step);
+                Outcome::Diverged { step, quantity: "loss above the bound".into(), layer: None }
+            } else if self.curves.least_training_loss() < constant_loss {
+                Outcome::Trained
+            } else {
+                Outcome::Stalled
+            }
+        });
+        let parameters = &self.program.parameters;
+        let keeps_weights = self.experiment.records(Quantity::Weights);
+        let ranges = if keeps_weights { parameters.ranges.as_slice() } else { &[] };
+        Trained {
+            outcome,
+            parameter_count: parameters.values.len() as u64,
+            epochs: self.curves.epochs(),
+            steps: self.clock.step,
+            initial_loss: self.initial_loss,
+            constant_loss,
+            arrays: ranges
+                .iter()
+                .map(|range| NamedArray {
+                    name: range.name.clone(),
+                    rows: range.shape[0] as u64,
+                    columns: range.shape[1] as u64,
+                    values: parameters.values[range.range.clone()]
+                        .iter()
+                        .map(|value| value.to_f64())
+                        .collect(),
+                })
+                .collect(),
+            weights: parameters.value_bytes(),
+            curves: self.curves.finish(),
+        }
+    }
+}
