@@ -1,2 +1,89 @@
-//! x
-fn main(){}
+//! The program `gradus`: parse, call, print, exit code. It holds no logic of its own.
+
+#![forbid(unsafe_code)]
+
+mod commands;
+mod failure;
+mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use commands::{doctor, gradcheck, plan, report, run};
+
+/// Trains neural networks by backpropagation and runs declarative experiments.
+#[derive(Debug, Parser)]
+#[command(name = "gradus", version, bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Trains what is missing of an experiment, draws its report, prints the verdict.
+    #[command(after_help = "Example: cargo xtask run experiments/sweep.ron --jobs 2")]
+    Run(run::Run),
+    /// Lists the runs of an experiment, what is there and what is missing; trains nothing.
+    #[command(after_help = "Example: cargo xtask plan experiments/sweep.ron")]
+    Plan(plan::PlanCommand),
+    /// Draws the report of an experiment again, from what is stored.
+    #[command(after_help = "Example: cargo xtask report sweep")]
+    Report(report::ReportCommand),
+    /// Holds every gradient of an experiment against finite differences in double precision.
+    #[command(after_help = "Example: cargo xtask gradcheck experiments/sweep.ron")]
+    Gradcheck(gradcheck::Gradcheck),
+    /// Says what this program computes with: its matrix product, kernel and stamp.
+    #[command(after_help = "Example: cargo xtask doctor")]
+    Doctor(doctor::Doctor),
+}
+
+/// Where an experiment, its data and its results stand.
+#[derive(Debug, Args)]
+struct Place {
+    /// The experiment file.
+    file: PathBuf,
+    /// The folder that relative paths in the file's `data` start from, in place of the file's own.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    results: ResultsPlace,
+}
+
+/// Where results stand, and in which form they are printed.
+#[derive(Debug, Args)]
+struct ResultsPlace {
+    /// The folder of all results.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    out: PathBuf,
+    /// Prints JSON with stable keys in place of text.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    quiet_workers();
+    gradus_core::use_one_thread();
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(command) => command.run(),
+        Command::Plan(command) => command.run(),
+        Command::Report(command) => command.run(),
+        Command::Gradcheck(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+    };
+    done.unwrap_or_else(|failure| failure.report())
+}
+
+/// A panic in a worker is the outcome of its run and is reported as such; anywhere else it is a
+/// fault of this program, and says so.
+fn quiet_workers() {
+    std::panic::set_hook(Box::new(|panic| {
+        let name = std::thread::current().name().unwrap_or_default().to_string();
+        if !name.starts_with(gradus_runner::WORKER_NAME) {
+            eprintln!("error: a fault in gradus itself, please report it: {panic}");
+        }
+    }));
+}

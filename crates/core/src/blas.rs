@@ -29,7 +29,13 @@ mod openblas {
         // The configuration begins "OpenBLAS 0.3.21 NO_LAPACKE ..."; the rest names build options.
         let config = config.to_string_lossy();
         let version: Vec<&str> = config.split_whitespace().take(2).collect();
-        format!("{} {}", version.join(" "), core.to_string_lossy())
+        let mut name = format!("{} {}", version.join(" "), core.to_string_lossy());
+        // The one setting of its environment that moves block sizes, and with them the bits,
+        // without showing in the name of the kernel.
+        if let Ok(size) = std::env::var("OPENBLAS_L2_SIZE") {
+            name.push_str(&format!(" L2_SIZE={size}"));
+        }
+        name
     }
 }
 

@@ -44,8 +44,9 @@ pub fn gradcheck(file: &File) -> Vec<CheckedCell> {
         if seen.iter().any(is_same) {
             continue;
         }
-        let label = plan.coordinates(cell).iter().map(|c| format!("{} {}", c.axis, c.label));
-        let label = label.collect::<Vec<_>>().join(", ");
+        let coordinates = plan.coordinates(cell);
+        let labels = coordinates.iter().map(|c| format!("{} {}", c.axis, c.label));
+        let label = labels.collect::<Vec<_>>().join(", ");
         let (check, parameter_count) = check_cell(&experiment, &data, seed);
         checked.push(CheckedCell { cell, label, check, parameter_count });
         seen.push(experiment);

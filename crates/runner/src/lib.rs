@@ -20,9 +20,11 @@ mod results;
 mod folder;
 mod progress;
 mod pool;
+mod estimate;
 mod gradcheck;
 
 pub use axis::{Axis, Coordinate, NamedModel, Range};
+pub use estimate::{Estimate, estimate};
 pub use experiment::{
     At, Experiment, Judge, JudgedMetric, Metric, Part, Precision, Quantity, Sweep, Train,
 };
@@ -35,4 +37,4 @@ pub use record::{Curve, NamedArray, Outcome, RunRecord, Timing};
 pub use results::{DataSummary, PlannedRun, Results};
 pub use stamp::stamp;
 pub use store::{Presence, Store, StoreError, experiment_text};
-pub use train::{Trained, train};
+pub use train::{Run, Trained, train};

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Progress over all runs of a sweep, on stderr. Runs count once they are durable.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     plain: Mutex<Plain>,
     total: usize,
@@ -26,7 +26,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Progress {
     /// Begins with nothing done of `total` runs.
-    pub fn start(total: usize) -> Self {
+    pub(crate) fn start(total: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar =
                 ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
@@ -43,7 +43,7 @@ impl Progress {
     }
 
     /// So many more runs are durable.
-    pub fn add(&self, runs: usize) {
+    pub(crate) fn add(&self, runs: usize) {
         if let Some(bar) = &self.bar {
             bar.inc(runs as u64);
             return;
@@ -60,7 +60,7 @@ impl Progress {
     }
 
     /// Takes the bar away and says how long it took.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -67,7 +67,8 @@ fn shuffle(order: &mut [u32], batch_rows: usize, seed: u64, epoch: u64) {
 }
 
 /// A run at work: the compiled network, the optimizer's state, and what is measured.
-pub(crate) struct Run<'a, T> {
+#[derive(Debug)]
+pub struct Run<'a, T> {
     experiment: &'a Experiment,
     data: &'a Prepared<T>,
     program: Program<T>,
@@ -89,7 +90,10 @@ const EVALUATION_ROWS: usize = 256;
 
 impl<'a, T: Scalar> Run<'a, T> {
     /// Step 1: initialize. Compiles the network and places everything a step needs.
-    pub(crate) fn start(experiment: &'a Experiment, seed: u64, data: &'a Prepared<T>) -> Self {
+    ///
+    /// # Panics
+    /// If the experiment was not checked against the data (see [`crate::File`]).
+    pub fn start(experiment: &'a Experiment, seed: u64, data: &'a Prepared<T>) -> Self {
         let rows = data.train.rows();
         let batch_rows = experiment.train.batch.unwrap_or(rows);
         let graph = Graph::build(data.input_shape, &experiment.model, experiment.init)
@@ -121,7 +125,7 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Steps 2 to 5 on these training rows: forward, loss, backward, update. Returns how the run
     /// broke, if it did.
-    pub(crate) fn step(&mut self, rows: &[u32]) -> Option<Outcome> {
+    pub fn step(&mut self, rows: &[u32]) -> Option<Outcome> {
         if self.clock.step == self.clock.total_steps {
             return None;
         }

@@ -197,7 +197,7 @@ impl Scanner<'_> {
         let is_end = |c: char| c.is_whitespace() || ",:()[]{}\"".contains(c);
         let length = rest.find(is_end).unwrap_or(rest.len());
         self.at += length;
-        (length > 0).then(|| Node { span: start..self.at, kind: Kind::Leaf })
+        (length > 0).then_some(Node { span: start..self.at, kind: Kind::Leaf })
     }
 
     fn string(&mut self, start: usize) -> Option<Node> {

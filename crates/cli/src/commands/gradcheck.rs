@@ -1,0 +1,89 @@
+//! `gradcheck`: finite differences over the very net, loss and penalties of a file.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use gradus_runner::{CheckedCell, File, gradcheck};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{exit, json_number, print, print_json};
+
+#[derive(Debug, Args)]
+pub(crate) struct Gradcheck {
+    /// The experiment files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The folder that relative paths in `data` start from.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Prints JSON with stable keys in place of text.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Gradcheck {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let mut failed = false;
+        let mut documents = Vec::new();
+        for path in &self.files {
+            let file = File::read(path, self.data.as_deref())?;
+            for cell in gradcheck(&file) {
+                failed |= !cell.check.passed();
+                if self.json {
+                    documents.push(as_json(&file, &cell));
+                } else {
+                    print(&as_text(&file, &cell));
+                }
+            }
+        }
+        if self.json {
+            print_json(&documents.into());
+        }
+        Ok(exit(failed))
+    }
+}
+
+fn as_text(file: &File, cell: &CheckedCell) -> String {
+    let check = &cell.check;
+    let verdict = if check.passed() { "pass" } else { "FAIL" };
+    let mut text = format!(
+        "{verdict}  {}  {}: {} of {} coordinates compared, {} beyond the bound, {} at a corner",
+        file.path.display(),
+        if cell.label.is_empty() { "its one model" } else { &cell.label },
+        check.coordinates,
+        cell.parameter_count,
+        check.failures,
+        check.corners,
+    );
+    if let Some(worst) = &check.worst {
+        let _ = write!(
+            text,
+            "; worst {}: {:e} by backpropagation, {:e} by differences, {:.2} of the bound",
+            worst.place, worst.analytic, worst.numeric, worst.share_of_bound
+        );
+    }
+    text.push('\n');
+    text
+}
+
+fn as_json(file: &File, cell: &CheckedCell) -> serde_json::Value {
+    let check = &cell.check;
+    json!({
+        "file": file.path,
+        "cell": cell.label,
+        "passed": check.passed(),
+        "parameters": cell.parameter_count,
+        "compared": check.coordinates,
+        "failures": check.failures,
+        "corners": check.corners,
+        "worst": check.worst.as_ref().map(|worst| json!({
+            "place": worst.place,
+            "analytic": json_number(worst.analytic),
+            "numeric": json_number(worst.numeric),
+            "share_of_bound": json_number(worst.share_of_bound),
+        })),
+    })
+}

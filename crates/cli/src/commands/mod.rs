@@ -1,0 +1,7 @@
+//! One file a command.
+
+pub(crate) mod run;
+pub(crate) mod plan;
+pub(crate) mod report;
+pub(crate) mod gradcheck;
+pub(crate) mod doctor;

@@ -1,0 +1,102 @@
+//! `plan`: the runs of an experiment, and what is there of them.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use gradus_runner::{Estimate, File, Plan, Presence, Store, estimate, stamp};
+use serde_json::json;
+
+use crate::Place;
+use crate::failure::Failure;
+use crate::output::{exit, json_number, print, print_json};
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanCommand {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl PlanCommand {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let file = File::read(&self.place.file, self.place.data.as_deref())?;
+        let plan = &file.plan;
+        let store = Store::open_existing(&self.place.results.out.join(&plan.experiment.name))?;
+        let presence = match &store {
+            Some(store) => store.presence(plan, &stamp())?,
+            None => vec![Presence::Missing; plan.len()],
+        };
+        let estimate = estimate(&file, &presence);
+        if self.place.results.json {
+            print_json(&as_json(plan, &presence, estimate));
+        } else {
+            print(&as_text(plan, &presence, estimate));
+        }
+        Ok(exit(false))
+    }
+}
+
+fn word(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Here => "there",
+        Presence::OtherStamp => "other stamp",
+        Presence::Missing => "missing",
+    }
+}
+
+fn cell_label(plan: &Plan, position: usize) -> String {
+    let coordinates = plan.coordinates(plan.cell(position));
+    let labels = coordinates.iter().map(|c| format!("{} {}", c.axis, c.label));
+    labels.collect::<Vec<_>>().join(", ")
+}
+
+fn as_text(plan: &Plan, presence: &[Presence], estimate: Estimate) -> String {
+    let mut text = format!("{}\n\n", plan.question);
+    for (position, key) in plan.keys.iter().enumerate() {
+        let (seed, cell) = (plan.seed(position), cell_label(plan, position));
+        let state = word(presence[position]);
+        let _ = writeln!(text, "{position:>6}  {}  {state:<11}  seed {seed:<4} {cell}", &key[..12]);
+    }
+    let missing = presence.iter().filter(|&&there| there == Presence::Missing).count();
+    let _ = writeln!(
+        text,
+        "\n{} runs, {missing} missing: {} steps in all; about {:.1} s on this machine (measured on \
+         the first of them), about {:.1} MB of results",
+        plan.len(),
+        estimate.steps,
+        estimate.seconds,
+        estimate.bytes as f64 / 1e6
+    );
+    text
+}
+
+fn as_json(plan: &Plan, presence: &[Presence], estimate: Estimate) -> serde_json::Value {
+    let runs: Vec<_> = plan
+        .keys
+        .iter()
+        .enumerate()
+        .map(|(position, key)| {
+            let coordinates: serde_json::Map<String, serde_json::Value> = plan
+                .coordinates(plan.cell(position))
+                .into_iter()
+                .map(|c| (c.axis.to_string(), c.label.into()))
+                .collect();
+            json!({
+                "position": position,
+                "key": key,
+                "seed": plan.seed(position),
+                "cell": coordinates,
+                "state": word(presence[position]),
+            })
+        })
+        .collect();
+    json!({
+        "name": plan.experiment.name,
+        "question": plan.question,
+        "digest": plan.digest(),
+        "runs": runs,
+        "missing_steps": estimate.steps,
+        "estimated_seconds": json_number(estimate.seconds),
+        "estimated_bytes": estimate.bytes,
+    })
+}

@@ -1,0 +1,37 @@
+//! A committed trajectory: it changes exactly when the numeric version does.
+//!
+//! Every product in it has sides of at most 7 and is computed by the plain loop, so the bits are
+//! the same with every matrix product and on every machine.
+
+use std::io::Write;
+
+use gradus_core::{NUMERIC_VERSION, Scalar};
+use gradus_runner::data::Prepared;
+use gradus_runner::{File, train};
+use sha2::{Digest, Sha256};
+
+const FILE: &str = "// Do the bits hold?\n(name: \"reference\", data: (source: Iris, split: \
+    (validation: 0.2), inputs: Standardize), model: [Dense(6), Tanh, Dense(5), Sigmoid, Dense(4), \
+    Relu, Dense(3)], init: (weights: He(Normal), biases: Uniform(0.1)), loss: CrossEntropy, \
+    optimizer: (chain: [L2(1e-3), ClipNorm(1.0), Momentum(0.9)], learning_rate: 0.05, schedule: \
+    Cosine(to: 0.01), warm_up: 1.0), train: (epochs: 5, batch: 6))";
+
+fn digest<T: Scalar>(file: &File) -> String {
+    let experiment = &file.plan.experiment;
+    let data: Prepared<T> =
+        file.dataset.prepare(&experiment.data, experiment.loss.target_kind(), 7);
+    let trained = train(experiment, 7, &data);
+    assert_eq!(trained.steps, 100);
+    let digest = Sha256::digest(&trained.weights);
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_bits_belong_to_the_numeric_version() {
+    let mut text = tempfile::Builder::new().suffix(".ron").tempfile().expect("a temporary file");
+    text.write_all(FILE.as_bytes()).expect("it is written");
+    let file = File::read(text.path(), None).unwrap_or_else(|errors| panic!("{}", errors.text));
+    let found = (NUMERIC_VERSION, digest::<f32>(&file), digest::<f64>(&file));
+    let expected = (1, "7247009dd3a2a3ec".to_string(), "cedacd45abeddd1c".to_string());
+    assert_eq!(found, expected, "raise NUMERIC_VERSION in the commit that changes the bits");
+}
