@@ -6,6 +6,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use thiserror::Error;
 
 use crate::digest::Digest;
+use crate::experiment::Experiment;
 use crate::plan::Plan;
 use crate::record::{Curve, NamedArray, Outcome, RunRecord, Timing};
 use crate::results::{DataSummary, PlannedRun, Results};
@@ -160,7 +161,7 @@ impl Store {
     /// When the file cannot be written.
     pub fn set_plan(&mut self, plan: &Plan) -> Result<(), StoreError> {
         if self.plan_digest()?.as_deref() == Some(&plan.digest())
-            && self.text("experiment")?.as_deref() == Some(&experiment_text(plan))
+            && self.text("experiment")?.as_deref() == Some(&experiment_text(&plan.experiment))
             && self.text("question")?.as_deref() == Some(&plan.question)
         {
             return Ok(());
@@ -175,7 +176,7 @@ impl Store {
             let data = ron::to_string(&plan.data).expect("a summary is plain data");
             for (name, value) in [
                 ("digest", plan.digest()),
-                ("experiment", experiment_text(plan)),
+                ("experiment", experiment_text(&plan.experiment)),
                 ("question", plan.question.clone()),
                 ("data", data),
             ] {
@@ -278,7 +279,7 @@ impl Store {
     /// When the file cannot be read.
     pub fn results(&self, plan: &Plan, stamp: &str) -> Result<Results, StoreError> {
         let mut digest = Digest::default();
-        digest.add(experiment_text(plan).as_bytes()).add(plan.question.as_bytes());
+        digest.add(experiment_text(&plan.experiment).as_bytes()).add(plan.question.as_bytes());
         let mut runs = Vec::with_capacity(plan.len());
         for (position, key) in plan.keys.iter().enumerate() {
             let cell = plan.cell(position);
@@ -342,9 +343,9 @@ fn broken(path: &Path, error: &rusqlite::Error) -> StoreError {
 }
 
 /// The resolved experiment as RON, every default written out.
-pub fn experiment_text(plan: &Plan) -> String {
-    let pretty = ron::ser::PrettyConfig::new().depth_limit(4);
-    ron::ser::to_string_pretty(&plan.experiment, pretty).expect("an experiment is plain data")
+pub fn experiment_text(experiment: &Experiment) -> String {
+    let pretty = ron::ser::PrettyConfig::new().depth_limit(3);
+    ron::ser::to_string_pretty(experiment, pretty).expect("an experiment is plain data")
 }
 
 /// Digest of all that a record holds: what two trainings of the same run must agree in.

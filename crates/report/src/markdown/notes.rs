@@ -1,0 +1,168 @@
+//! The traps that a good report names by itself, as far as they apply.
+
+use gradus_core::{Layer, Loss};
+use gradus_optim::Schedule;
+use gradus_runner::{Axis, Metric, Outcome, Part, RunRecord};
+
+use crate::cells::Survey;
+use crate::numbers::{counted, digits, short};
+use crate::statistics::median;
+use crate::verdict::{Border, Verdict};
+
+/// Every note that applies, most weighty first.
+pub(super) fn all(survey: &Survey<'_>, verdict: &Verdict) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(unfinished(verdict));
+    notes.extend(borders(verdict));
+    notes.extend(diverged(survey, verdict));
+    notes.extend(stalled(survey, verdict));
+    notes.extend(saturated(survey));
+    notes.push(judge(survey));
+    notes.push(seeds(survey));
+    notes.extend(schedule(survey));
+    notes.push(survey.results.experiment.loss.factor(survey.results.data.target_width) + ".");
+    notes.push(
+        "Losses are without penalties. `running_loss` is the mean over the batches of an epoch, \
+         each before its step; `loss` is evaluated at the end of the epoch."
+            .to_string(),
+    );
+    notes.extend(survey.results.data.notes.iter().map(|note| format!("Data: {note}.")));
+    notes
+}
+
+fn unfinished(verdict: &Verdict) -> Vec<String> {
+    let mut notes = Vec::new();
+    if verdict.missing > 0 {
+        notes.push(format!(
+            "{} of {} are missing: `run` trains them.",
+            counted(verdict.missing, "run"),
+            verdict.runs
+        ));
+    }
+    if verdict.failed > 0 {
+        let failed = counted(verdict.failed, "run");
+        notes.push(format!("{failed} failed and count nowhere: `run` tries them again."));
+    }
+    notes
+}
+
+fn borders(verdict: &Verdict) -> Option<String> {
+    let rate = crate::verdict::best_rate_verdict(verdict)?;
+    let (end, side) = match rate.border? {
+        Border::Lowest => ("lowest", "below"),
+        Border::Highest => ("highest", "above"),
+    };
+    Some(format!(
+        "The best rate {} is the {end} that was tried: a better one may lie {side} it; extend the \
+         axis by a decade on that side.",
+        short(rate.best_rate?)
+    ))
+}
+
+fn diverged(survey: &Survey<'_>, verdict: &Verdict) -> Option<String> {
+    let train = &survey.results.experiment.train;
+    (verdict.diverged > 0).then(|| {
+        format!(
+            "{} of {} diverged: a value was not finite, or the training loss over the last {} was \
+             above {} times the loss at the initial weights. They are never best, and count as \
+             worst in every median.",
+            verdict.diverged,
+            counted(verdict.runs, "run"),
+            counted(train.window as usize, "epoch"),
+            short(train.diverged_above),
+        )
+    })
+}
+
+fn stalled(survey: &Survey<'_>, verdict: &Verdict) -> Option<String> {
+    let is_stalled = |record: &&RunRecord| record.outcome == Outcome::Stalled;
+    let constants: Vec<f64> =
+        survey.records().filter(is_stalled).map(|record| record.constant_loss).collect();
+    (!constants.is_empty()).then(|| {
+        format!(
+            "{} of {} stalled: never better than the best constant prediction, whose training loss \
+             is {}.",
+            constants.len(),
+            counted(verdict.runs, "run"),
+            digits(median(&constants), 4),
+        )
+    })
+}
+
+/// A sigmoid ends at 1: targets beyond cannot be reached, and the closer it comes to its end the
+/// less of a gradient is left.
+fn saturated(survey: &Survey<'_>) -> Option<String> {
+    let experiment = &survey.results.experiment;
+    let ends_in_sigmoid = matches!(experiment.model.last(), Some(Layer::Sigmoid));
+    let has_squared_loss = matches!(experiment.loss, Loss::HalfMse | Loss::Mse);
+    let is_stalled = |record: &RunRecord| record.outcome == Outcome::Stalled;
+    if !(ends_in_sigmoid && has_squared_loss && survey.records().any(is_stalled)) {
+        return None;
+    }
+    let last = |record: &RunRecord| {
+        let measured = record.curve("train", "mse").or_else(|| record.curve("train", "loss"))?;
+        measured.values.last().copied()
+    };
+    let measured: Vec<f64> = survey.records().filter_map(last).collect();
+    let name = if experiment.metrics().contains(&Metric::Mse) {
+        "mean squared error"
+    } else {
+        "training loss"
+    };
+    Some(format!(
+        "The output is a sigmoid, which lies between 0 and 1, and targets lie beyond: the output \
+         goes to its end and saturates. There its derivative y (1 - y) vanishes, and with it the \
+         gradient, so that the loss creeps towards the value of an output stuck at 1 and never \
+         passes it ({name} after the last epoch, median over runs: {}). A linear output has no \
+         such end.",
+        digits(median(&measured), 5),
+    ))
+}
+
+fn judge(survey: &Survey<'_>) -> String {
+    let judged = format!("Runs are judged by the {}", survey.judged.words());
+    match survey.judged.split {
+        Part::Train => format!(
+            "{judged}: it says how well the data is fitted, not how well new data is predicted."
+        ),
+        Part::Validation => format!(
+            "{judged}. The best value is chosen on the same rows that it is reported on, so it is \
+             optimistic; keep a test part for the last word."
+        ),
+        Part::Test if survey.cells.len() > 1 => format!(
+            "{judged}. Choosing among {} cells on the test part makes the best of them \
+             optimistic: choose on a validation part.",
+            survey.cells.len()
+        ),
+        Part::Test => format!("{judged}; nothing is chosen on it."),
+    }
+}
+
+fn seeds(survey: &Survey<'_>) -> String {
+    let experiment = &survey.results.experiment;
+    let split = experiment.data.split;
+    let batch_varies = experiment.sweep.axes.iter().any(|axis| matches!(axis, Axis::Batch(_)));
+    let mut varied = vec!["the initial weights"];
+    if experiment.train.batch.is_some() || batch_varies {
+        varied.push("the order of the samples");
+    }
+    if split.validation > 0.0 || split.test > 0.0 {
+        varied.push("the split of the data");
+    }
+    let end = match survey.n_seeds() {
+        1 => "; with one seed nothing is known of the spread",
+        n if n < 3 => "; fewer than three say little of the spread",
+        _ => "; the same seed is paired across all cells",
+    };
+    format!("{} a cell vary {}{end}.", counted(survey.n_seeds(), "seed"), varied.join(" and "))
+}
+
+fn schedule(survey: &Survey<'_>) -> Option<String> {
+    let schedule = survey.results.experiment.optimizer.schedule;
+    matches!(schedule, Schedule::Linear { .. } | Schedule::Cosine { .. }).then(|| {
+        format!(
+            "The schedule {} ends with the run: the best rate holds for this length of training.",
+            schedule.kind()
+        )
+    })
+}

@@ -1,0 +1,82 @@
+//! `runs.csv`: one line a run, in plan order; nothing timed.
+
+use gradus_runner::{Outcome, PlannedRun, RunRecord};
+
+use super::Writer;
+use crate::cells::{Measure, Survey, best};
+use crate::numbers::exact;
+
+/// A curve that runs are summed up by: split, metric, whether higher is better.
+type Summary = (String, &'static str, bool);
+
+pub(super) fn write(survey: &Survey<'_>, writer: &mut Writer) -> csv::Result<()> {
+    let summaries = summaries(survey);
+    let axes = survey.cells.first().map_or(&[][..], |cell| cell.coordinates);
+    let mut head: Vec<String> = vec!["position".into(), "key".into()];
+    head.extend(axes.iter().map(|coordinate| snake_case(coordinate.axis)));
+    let fixed = "seed outcome diverged_step diverged_quantity diverged_layer epochs steps \
+                 parameters initial_loss constant_loss judged";
+    head.extend(fixed.split_whitespace().map(String::from));
+    for (split, metric, _) in &summaries {
+        head.extend(["final", "best", "best_epoch"].map(|end| format!("{split}_{metric}_{end}")));
+    }
+    head.push("weights_digest".into());
+    writer.write_record(&head)?;
+    for run in &survey.results.runs {
+        let mut row = row(run, &survey.judged, &summaries);
+        row.resize(head.len(), String::new());
+        writer.write_record(&row)?;
+    }
+    Ok(())
+}
+
+/// The curves that the experiment asks for, whether or not a run has them yet.
+fn summaries(survey: &Survey<'_>) -> Vec<Summary> {
+    let mut summaries = vec![("train".to_string(), "running_loss", false)];
+    for part in survey.evaluated() {
+        summaries.push((part.name().to_string(), "loss", false));
+        for metric in survey.results.experiment.metrics() {
+            let higher_is_better = *metric == gradus_runner::Metric::Accuracy;
+            summaries.push((part.name().to_string(), metric.name(), higher_is_better));
+        }
+    }
+    summaries
+}
+
+/// The cells of a run, as far as there are any; a short row is padded afterwards.
+fn row(run: &PlannedRun, judged: &Measure, summaries: &[Summary]) -> Vec<String> {
+    let mut row = vec![run.position.to_string(), run.key.clone()];
+    row.extend(run.coordinates.iter().map(|coordinate| coordinate.label.clone()));
+    row.push(run.seed.to_string());
+    let Some(record) = &run.record else {
+        row.push("missing".into());
+        return row;
+    };
+    row.push(record.outcome.word().into());
+    row.extend(match &record.outcome {
+        Outcome::Diverged { step, quantity, layer } => {
+            [step.to_string(), quantity.clone(), layer.clone().unwrap_or_default()]
+        }
+        _ => [String::new(), String::new(), String::new()],
+    });
+    row.extend([record.epochs, record.steps, record.parameter_count].map(|n| n.to_string()));
+    let judged = judged.value_of_cost(judged.cost(record));
+    row.extend([record.initial_loss, record.constant_loss, judged].map(exact));
+    row.extend(summaries.iter().flat_map(|summary| summed_up(record, summary)));
+    row.push(record.weights_digest.clone());
+    row
+}
+
+fn summed_up(record: &RunRecord, (split, metric, higher_is_better): &Summary) -> [String; 3] {
+    let Some(curve) = record.curve(split, metric) else { return Default::default() };
+    let last = curve.values.last().copied().map(exact).unwrap_or_default();
+    let Some(index) = best(&curve.values, *higher_is_better) else {
+        return [last, String::new(), String::new()];
+    };
+    [last, exact(curve.values[index]), curve.epochs[index].to_string()]
+}
+
+/// `Nesterov momentum` as a column: `nesterov_momentum`.
+fn snake_case(name: &str) -> String {
+    name.to_lowercase().replace(' ', "_")
+}
