@@ -330,7 +330,12 @@ impl Axis {
         if !found.is_empty() {
             return found;
         }
-        for index in 0..range.len().min(first) {
+        // What is allowed is an interval: the ends of a log or linear range speak for all of it.
+        let indices: Vec<usize> = match range {
+            Range::List(values) => (0..values.len().min(first)).collect(),
+            _ => vec![0, range.len() - 1],
+        };
+        for index in indices {
             let value = range.value(index);
             let mistake = match (self.transform(value), self.constraint(value)) {
                 (Some(transform), _) => transform.mistake(),

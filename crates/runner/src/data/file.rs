@@ -52,10 +52,10 @@ impl Files<'_> {
     }
 
     fn missing(&self, place: &str, name: &str) -> Mistake {
-        let help = if self.obtain.is_empty() {
-            "put it there, or name the folder that has it: see --data DIR".to_string()
-        } else {
-            self.obtain.to_string()
+        let next = "put it there, or name the folder that has it: see --data DIR";
+        let help = match self.obtain {
+            "" => next.to_string(),
+            obtain => format!("{obtain}; {next}"),
         };
         Mistake::new(place, format!("there is no file {name}"), help)
     }

@@ -284,12 +284,15 @@ fn measures(experiment: &Experiment, dataset: &Dataset, parts: &[Part]) -> Vec<M
         found.push(Mistake::new(format!("metrics[{position}]"), message, help));
     }
     let judge = experiment.judge();
-    if !experiment.evaluated().contains(&judge.split) {
-        found.push(Mistake::new(
-            "judge.split",
-            format!("runs are judged on {:?}, which is not evaluated", judge.split),
-            format!("the data has: {names}; name the part in `evaluate`"),
-        ));
+    // Where a part of `evaluate` is wrong, that comes first.
+    if found.is_empty() && !experiment.evaluated().contains(&judge.split) {
+        let help = if parts.contains(&judge.split) {
+            "name the part in `evaluate`".to_string()
+        } else {
+            format!("allowed: {names}; `split` in `data` makes the others")
+        };
+        let message = format!("runs are judged on {:?}, which is not evaluated", judge.split);
+        found.push(Mistake::new("judge.split", message, help));
     }
     let needs = match judge.metric {
         JudgedMetric::Loss => None,

@@ -37,16 +37,13 @@ impl Source<'_> {
     }
 
     /// Mistakes that were found after parsing, placed by their paths.
-    pub(crate) fn report_mistakes(&self, mistakes: &[Mistake]) -> FileErrors {
+    pub(crate) fn problems(&self, mistakes: &[Mistake]) -> Vec<Problem> {
         let tree = Node::scan(self.text);
-        let problems: Vec<Problem> = mistakes
-            .iter()
-            .map(|mistake| Problem {
-                span: tree.as_ref().map_or(0..0, |tree| tree.find(self.text, &mistake.place)),
-                message: mistake.message.clone(),
-                help: mistake.help.clone(),
-            })
-            .collect();
-        self.report(&problems)
+        let problem = |mistake: &Mistake| Problem {
+            span: tree.as_ref().map_or(0..0, |tree| tree.find(self.text, &mistake.place)),
+            message: mistake.message.clone(),
+            help: mistake.help.clone(),
+        };
+        mistakes.iter().map(problem).collect()
     }
 }

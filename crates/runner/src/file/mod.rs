@@ -6,6 +6,8 @@ mod check;
 mod message;
 
 use std::fs;
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use gradus_core::Mistake;
@@ -50,22 +52,46 @@ impl File {
     pub fn read(path: &Path, data_folder: Option<&Path>) -> Result<Self, FileErrors> {
         let text = read_text(path)?;
         let source = message::Source { path, text: &text };
-        let experiment = syntax::read(&text).map_err(|problems| source.report(&problems))?;
-        let refuse = |mistakes: &[Mistake]| source.report_mistakes(mistakes);
+        let syntax::Reading { experiment, mut problems, blanked } = syntax::read(&text);
+        let Some(experiment) = experiment else { return Err(source.report(&problems)) };
         let mut mistakes = check::alone(&experiment);
         mistakes.extend(check::name_is_free(&experiment, path));
-        if !mistakes.is_empty() {
-            return Err(refuse(&mistakes));
+        let folder = data_folder.unwrap_or(path.parent().unwrap_or(Path::new("")));
+        if !problems.is_empty() {
+            // What an axis varies may be among the pieces that were blanked out.
+            let is_axis = |place: &str| place.starts_with("sweep.axes") && place.ends_with(']');
+            mistakes.retain(|m| !is_axis(&m.place) || m.place.matches('[').count() > 1);
         }
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let folder = data_folder.unwrap_or(folder);
-        let dataset = experiment.data.load(folder).map_err(|mistakes| refuse(&mistakes))?;
-        let parts = parts(&experiment, &dataset);
-        let experiment = experiment.resolved(&parts);
-        let mistakes = check::with_data(&experiment, &dataset, &parts);
-        if !mistakes.is_empty() {
-            return Err(refuse(&mistakes));
-        }
+        let is_of_data = |mistake: &Mistake| mistake.place.starts_with("data");
+        let dataset = if !problems.is_empty() || mistakes.iter().any(is_of_data) {
+            Err(vec![])
+        } else {
+            experiment.data.load(folder)
+        };
+        let fitted = dataset.and_then(|dataset| {
+            let parts = parts(&experiment, &dataset);
+            let experiment = experiment.resolved(&parts);
+            let found = check::with_data(&experiment, &dataset, &parts);
+            if found.is_empty() { Ok((experiment, dataset)) } else { Err(found) }
+        });
+        let (experiment, dataset) = match fitted {
+            Ok(fitted) if mistakes.is_empty() && problems.is_empty() => fitted,
+            fitted => {
+                for mistake in fitted.err().unwrap_or_default() {
+                    if !mistakes.iter().any(|known| known.place == mistake.place) {
+                        mistakes.push(mistake);
+                    }
+                }
+                let of_content = source.problems(&mistakes).into_iter().filter(|problem| {
+                    // What was blanked out has been named already.
+                    let Range { start, end } = problem.span;
+                    !blanked.iter().any(|piece| piece.start < end && start < piece.end)
+                });
+                problems.extend(of_content);
+                problems.sort_by_key(|problem| problem.span.start);
+                return Err(source.report(&problems));
+            }
+        };
         let data = summary(&experiment, &dataset);
         let plan = Plan::new(experiment, question(&text), data);
         Ok(Self { path: path.to_path_buf(), dataset, plan })
@@ -77,17 +103,35 @@ fn read_text(path: &Path) -> Result<String, FileErrors> {
         text: format!("error: {}: {message}\n", path.display()),
         count: 1,
     };
-    let length = fs::metadata(path)
-        .map_err(|error| refuse(format!("{error}; give the path of an experiment file")))?
-        .len();
-    if length > LARGEST_FILE {
-        return Err(refuse(format!("{length} bytes; an experiment file has at most 16 MiB")));
+    let next = "give the path of an experiment file";
+    let file = fs::File::open(path).map_err(|error| refuse(format!("{error}; {next}")))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(refuse(format!("it is a folder; {next}")));
     }
-    let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        refuse(format!("byte {at} is not UTF-8; save the file as UTF-8 text"))
-    })
+    let mut bytes = Vec::new();
+    // Devices and pipes have no length to ask for.
+    let read = file.take(LARGEST_FILE + 1).read_to_end(&mut bytes);
+    read.map_err(|error| refuse(format!("{error}; {next}")))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(refuse(format!("more than 16 MiB; {next}, which is a page or two of text")));
+    }
+    // Some editors begin a file with a mark that shows nowhere.
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+        FileErrors {
+            text: format!(
+                "error: {}:{line}:{column}: byte {} is not UTF-8; save the file as UTF-8 text\n",
+                path.display(),
+                error.valid_up_to()
+            ),
+            count: 1,
+        }
+    })?;
+    Ok(text.to_string())
 }
 
 /// The comment on the first line.

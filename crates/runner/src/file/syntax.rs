@@ -34,40 +34,59 @@ pub(crate) fn parse(text: &str) -> Result<Experiment, SpannedError> {
     options().from_str(text)
 }
 
-/// Reads an experiment, or finds everything that is wrong with its form.
+/// A text after reading: the experiment, as far as it could be read, and what is wrong.
+pub(crate) struct Reading {
+    /// The experiment; with problems, what is left once their places are blanked out.
+    pub(crate) experiment: Option<Experiment>,
+    pub(crate) problems: Vec<Problem>,
+    /// The pieces that were blanked out: what else is said about them is no use.
+    pub(crate) blanked: Vec<Range<usize>>,
+}
+
+/// Reads an experiment and finds everything that is wrong with its form.
 ///
-/// After each mistake the field or item it stands in is blanked out and the text is read again; a
-/// field that is missing only because it was blanked is no mistake of the file.
-pub(crate) fn read(text: &str) -> Result<Experiment, Vec<Problem>> {
+/// After each mistake the field or item it stands in is blanked out and the text is read again;
+/// what is wrong only because of that is no mistake of the file.
+pub(crate) fn read(text: &str) -> Reading {
     let mut problems = not_finite(text);
+    let mut blanked: Vec<Range<usize>> = problems.iter().map(|p| p.span.clone()).collect();
     let mut working = text.to_string();
-    let mut blanked = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    let mut experiment = None;
     while problems.len() < MOST_PROBLEMS {
         let error = match parse(&working) {
-            Ok(experiment) if problems.is_empty() => return Ok(experiment),
-            Ok(_) => break,
+            Ok(read) => {
+                experiment = Some(read);
+                break;
+            }
             Err(error) => error,
         };
         let at = byte(&working, error.span.start);
-        if let Error::MissingStructField { field, .. } = error.code
-            && blanked.contains(field)
-        {
-            break;
-        }
-        let problem = problem(text, &error);
-        if !problems.iter().any(|known| known.span == problem.span) {
-            problems.push(problem);
+        let is_consequence = match &error.code {
+            Error::MissingStructField { field, .. } => names.contains(*field),
+            _ => {
+                let before = working[..at].trim_end().len();
+                working[at..].starts_with([')', ']', '}'])
+                    && blanked.iter().any(|piece| before <= piece.start && piece.end <= at)
+            }
+        };
+        if !is_consequence {
+            let problem = problem(text, &working, &error);
+            if !problems.iter().any(|known| known.span == problem.span) {
+                problems.push(problem);
+            }
+            if let Error::NoSuchStructField { found, expected, .. } = &error.code {
+                names.extend(nearest(found, expected).map(str::to_string));
+            }
         }
         let Some(around) = Node::scan(&working).and_then(|tree| tree.around(at)) else { break };
-        let name: String = working[around.clone()]
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect();
-        blanked.insert(name);
+        let piece = &working[around.clone()];
+        names.insert(piece.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        blanked.push(around.clone());
         blank(&mut working, around);
     }
     problems.sort_by_key(|problem| problem.span.start);
-    Err(problems)
+    Reading { experiment, problems, blanked }
 }
 
 /// RON reads `1e999` as infinity and knows `inf` and `NaN`; no number here may be one of them.
@@ -81,6 +100,7 @@ fn not_finite(text: &str) -> Vec<Problem> {
     leaves
         .into_iter()
         .filter(|span| is_not_finite(&text[span.clone()]))
+        .take(MOST_PROBLEMS)
         .map(|span| Problem {
             message: format!("{} is not a finite number", &text[span.clone()]),
             span,
@@ -110,15 +130,30 @@ fn byte(text: &str, position: Position) -> usize {
     line_start + column.map_or(line.len(), |(index, _)| index)
 }
 
-fn problem(text: &str, error: &SpannedError) -> Problem {
-    let (start, end) = (byte(text, error.span.start), byte(text, error.span.end));
+/// The mistake of a reading of `working`, which is `text` with pieces blanked out.
+fn problem(text: &str, working: &str, error: &SpannedError) -> Problem {
     // A mistake at the very end of the text is shown at its last character.
-    let last = text.trim_end().len().saturating_sub(1);
-    let start = start.min(last);
-    let span = start..end.clamp(start + 1, text.len().max(start + 1));
-    let field = Node::scan(text).and_then(|tree| tree.around(start));
-    let (message, help) = words(&error.code);
-    let span = match (&error.code, field) {
+    let last = text.trim_end().char_indices().next_back().map_or(0, |(last, _)| last);
+    let start = text.floor_char_boundary(byte(working, error.span.start).min(last));
+    let next = text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
+    let end = text.ceil_char_boundary(byte(working, error.span.end)).max(next);
+    let tree = Node::scan(working);
+    let value = tree.and_then(|tree| tree.around(start)).map(|around| value(working, around));
+    if let Error::ExpectedComma = error.code
+        && let Some(value) = value.clone().filter(|value| value.start < start && start < value.end)
+    {
+        // The reader of whole numbers stops at the point of a fraction.
+        let (message, help) = words(&Error::ExpectedInteger);
+        return Problem { span: value, message, help };
+    }
+    let (message, help) = match &error.code {
+        Error::NoSuchEnumVariant { found, .. } if text[end..].trim_start().starts_with(':') => (
+            format!("a field `{found}` in the middle of a list"),
+            "is the `]` of the list before it missing?".to_string(),
+        ),
+        other => words(other),
+    };
+    let span = match (&error.code, value) {
         // The reader stops behind a bad value; the value itself is what must be shown.
         (
             Error::ExpectedInteger
@@ -127,17 +162,30 @@ fn problem(text: &str, error: &SpannedError) -> Problem {
             | Error::InvalidValueForType { .. }
             | Error::ExpectedString
             | Error::ExpectedBoolean
-            | Error::ExpectedArray,
-            Some(field),
-        ) => one_line(text, field),
-        _ => one_line(text, span),
+            | Error::ExpectedArray
+            | Error::SuggestRawIdentifier(_)
+            | Error::ExpectedNamedStructLike(_),
+            Some(value),
+        ) => one_line(text, value),
+        _ => one_line(text, start..end),
     };
     Problem { span, message, help }
 }
 
+/// The value of a field, or the item itself.
+fn value(text: &str, around: Range<usize>) -> Range<usize> {
+    let piece = &text[around.clone()];
+    let name = piece.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(piece.len());
+    match piece[name..].trim_start().strip_prefix(':') {
+        Some(value) => around.end - value.trim_start().len()..around.end,
+        None => around,
+    }
+}
+
 fn one_line(text: &str, span: Range<usize>) -> Range<usize> {
     let length = text[span.clone()].find('\n').unwrap_or(span.len());
-    span.start..span.start + length.max(1)
+    let shortest = text[span.start..].chars().next().map_or(0, char::len_utf8);
+    span.start..span.start + length.max(shortest)
 }
 
 fn words(error: &Error) -> (String, String) {
@@ -167,6 +215,37 @@ fn words(error: &Error) -> (String, String) {
         Error::ExpectedFloat => {
             ("not a number".to_string(), "allowed: a number such as 0.1 or 1e-3".to_string())
         }
+        Error::ExpectedString => {
+            ("not a text".to_string(), "allowed: a text in double quotes".to_string())
+        }
+        Error::ExpectedArray => {
+            ("not a list".to_string(), "allowed: a list in square brackets, `[…]`".to_string())
+        }
+        Error::ExpectedNamedStructLike(_) => (
+            "not a group of fields".to_string(),
+            "allowed: fields in round brackets, `(name: value, …)`".to_string(),
+        ),
+        Error::ExpectedStructLike => (
+            "something in round brackets belongs here".to_string(),
+            "write it behind the name, as in `Dense(10)`".to_string(),
+        ),
+        Error::ExpectedComma => (
+            "a comma belongs here".to_string(),
+            "write `,` between fields and between items; not every name takes brackets".to_string(),
+        ),
+        Error::SuggestRawIdentifier(_) | Error::ExpectedIdentifier => (
+            "a name belongs here".to_string(),
+            "write a name, such as `List([0.1, 1.0])` for the values of an axis".to_string(),
+        ),
+        Error::TrailingCharacters => (
+            "the experiment ended before this".to_string(),
+            "remove it, or the bracket too many before it".to_string(),
+        ),
+        Error::Eof => (
+            "the text ends in the middle of the experiment".to_string(),
+            "close its brackets and quotes; an experiment begins with `(` and ends with `)`"
+                .to_string(),
+        ),
         other => {
             let text = other.to_string();
             let mut letters = text.chars();
@@ -178,11 +257,15 @@ fn words(error: &Error) -> (String, String) {
 
 fn suggestion(found: &str, expected: &[&str], what: &str) -> String {
     let allowed = format!("allowed {what}: {}", expected.join(", "));
-    let distance = |name: &&&str| strsim::damerau_levenshtein(found, name);
-    match expected.iter().min_by_key(distance) {
-        Some(nearest) if distance(&nearest) <= 1 + found.len() / 3 => {
-            format!("did you mean `{nearest}`? {allowed}")
-        }
-        _ => allowed,
+    match nearest(found, expected) {
+        Some(nearest) => format!("did you mean `{nearest}`? {allowed}"),
+        None => allowed,
     }
+}
+
+/// The allowed name that was probably meant.
+fn nearest<'a>(found: &str, expected: &[&'a str]) -> Option<&'a str> {
+    let distance = |name: &&str| strsim::damerau_levenshtein(found, name);
+    let nearest = expected.iter().copied().min_by_key(distance)?;
+    (distance(&nearest) <= 1 + found.len() / 3).then_some(nearest)
 }

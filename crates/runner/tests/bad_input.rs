@@ -1,0 +1,523 @@
+//! Wrong experiment files: each is refused at once with its place, what is allowed and the next
+//! step, held word for word; whatever a file holds, nothing panics and nothing is written.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gradus_core::Stream;
+use gradus_runner::File;
+
+/// What every case changes a piece of.
+const RIGHT: &str = r#"// Which learning rate is best?
+(
+    name: "experiment",
+    data: (source: Iris, split: (validation: 0.2), inputs: Standardize),
+    model: [Dense(8), Relu, Dense(3)],
+    loss: CrossEntropy,
+    optimizer: (chain: [L2(1e-4), Momentum(0.9)], learning_rate: 0.1, schedule: Cosine(to: 0.0)),
+    train: (epochs: 20, batch: 32),
+    sweep: (axes: [LearningRate(Log(from: 1e-3, to: 10.0, points: 13))], seeds: 5),
+)
+"#;
+
+/// A right file with these pieces replaced.
+fn with(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(RIGHT.to_string(), |text, (old, new)| {
+        assert_eq!(text.matches(old).count(), 1, "{old} must stand once in {text}");
+        text.replace(old, new)
+    })
+}
+
+/// Everything in a folder, by path.
+fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(folder).expect("the folder can be read");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.map(|path| (path.clone(), fs::read(&path).unwrap_or_default())).collect()
+}
+
+/// A folder with an experiment file and the files beside it.
+fn folder(text: &[u8], beside: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, bytes) in beside.iter().chain([&("experiment.ron", text)]) {
+        fs::write(folder.path().join(name), bytes).expect("it is writable");
+    }
+    folder
+}
+
+/// What is said about a file, without the folder it stands in; `None` if nothing is wrong.
+fn said(text: &[u8], beside: &[(&str, &[u8])]) -> Option<String> {
+    let folder = folder(text, beside);
+    let before = content(folder.path());
+    let errors = File::read(&folder.path().join("experiment.ron"), None).err();
+    assert_eq!(content(folder.path()), before, "nothing is written");
+    let stem = format!("{}/", folder.path().display());
+    errors.map(|errors| {
+        let text = errors.text.replace(&stem, "");
+        assert!(errors.count > 0 && text.matches("error: ").count() >= errors.count, "{text}");
+        text
+    })
+}
+
+/// All cases of a table below each other, for one snapshot.
+fn table(cases: &[(&str, String)]) -> String {
+    let mut all = String::new();
+    for (what, text) in cases {
+        let said = said(text.as_bytes(), &[]);
+        let said = said.unwrap_or_else(|| panic!("{what} is accepted"));
+        let _ = write!(all, "===== {what}\n{said}");
+    }
+    all
+}
+
+/// Holds it word for word; the case stands in the text itself.
+fn hold(name: &str, text: &str) {
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, text) });
+}
+
+/// One change each.
+fn changed(cases: &[(&str, &str, &str)]) -> String {
+    let cases: Vec<_> = cases.iter().map(|&(what, old, new)| (what, with(&[(old, new)]))).collect();
+    table(&cases)
+}
+
+#[test]
+fn the_file_that_every_case_starts_from_is_right() {
+    assert_eq!(said(RIGHT.as_bytes(), &[]), None);
+}
+
+#[test]
+fn words_that_are_not_known() {
+    hold(
+        "words_that_are_not_known",
+        &changed(&[
+            ("an unknown field", "loss: CrossEntropy", "los: CrossEntropy"),
+            ("a typo in a field within", "batch: 32", "bacth: 32"),
+            ("a field nothing is like", "batch: 32", "cheese: 32"),
+            ("a layer with a typo", "Relu", "Rellu"),
+            ("a schedule with a typo", "Cosine(to: 0.0)", "Setp(every: 1.0, factor: 0.5)"),
+            ("a transformation with a typo", "Momentum(0.9)", "Momentun(0.9)"),
+            ("an unknown source", "source: Iris", "source: Cifar"),
+            ("an unknown axis", "LearningRate(", "Rate("),
+            ("a layer without its number", "Dense(8)", "Dense"),
+            ("a layer with a number too many", "Relu", "Relu(1)"),
+        ]),
+    );
+}
+
+#[test]
+fn values_of_a_wrong_type() {
+    hold(
+        "values_of_a_wrong_type",
+        &changed(&[
+            ("text for a number", "learning_rate: 0.1", "learning_rate: \"fast\""),
+            ("a number for text", "name: \"experiment\"", "name: 7"),
+            ("a fraction for a count", "epochs: 20", "epochs: 2.5"),
+            ("a negative count", "batch: 32", "batch: -32"),
+            ("a count beyond a machine word", "seeds: 5", "seeds: 18446744073709551616"),
+            ("one layer for a list", "model: [Dense(8), Relu, Dense(3)]", "model: Dense(8)"),
+            ("a list for a section", "train: (epochs: 20, batch: 32)", "train: [20, 32]"),
+            (
+                "a number for a range",
+                "LearningRate(Log(from: 1e-3, to: 10.0, points: 13))",
+                "LearningRate(0.1)",
+            ),
+        ]),
+    );
+}
+
+#[test]
+fn fields_that_are_missing_or_doubled() {
+    hold(
+        "fields_that_are_missing_or_doubled",
+        &changed(&[
+            ("a doubled field", "epochs: 20", "epochs: 20, epochs: 30"),
+            ("a missing section", "    loss: CrossEntropy,\n", ""),
+            ("a missing field within", "source: Iris, ", ""),
+            ("both lengths", "epochs: 20", "epochs: 20, steps: 100"),
+            ("no length", "epochs: 20, ", ""),
+            ("a comma forgotten", "epochs: 20, batch", "epochs: 20 batch"),
+            ("a bracket forgotten", "Dense(3)],", "Dense(3),"),
+            ("text after the end", "seeds: 5),\n)", "seeds: 5),\n) and more"),
+        ]),
+    );
+}
+
+#[test]
+fn numbers_out_of_range() {
+    hold(
+        "numbers_out_of_range",
+        &changed(&[
+            ("a rate beyond doubles", "learning_rate: 0.1", "learning_rate: 1e999"),
+            ("a rate that is no number", "learning_rate: 0.1", "learning_rate: NaN"),
+            ("a rate of minus infinity", "learning_rate: 0.1", "learning_rate: -inf"),
+            ("a rate below 0", "learning_rate: 0.1", "learning_rate: -0.1"),
+            ("a batch of 0", "batch: 32", "batch: 0"),
+            ("a batch above the data", "batch: 32", "batch: 121"),
+            ("no epochs", "epochs: 20", "epochs: 0"),
+            ("no seeds", "seeds: 5", "seeds: 0"),
+            ("momentum 1", "Momentum(0.9)", "Momentum(1.0)"),
+            ("a penalty below 0", "L2(1e-4)", "L2(-1e-4)"),
+            ("a split that leaves nothing", "(validation: 0.2)", "(validation: 0.5, test: 0.5)"),
+            ("a schedule's end below 0", "Cosine(to: 0.0)", "Cosine(to: -0.5)"),
+            ("a log axis from 0", "from: 1e-3", "from: 0.0"),
+            ("an axis of one point", "points: 13", "points: 1"),
+            ("an axis without values", "Log(from: 1e-3, to: 10.0, points: 13)", "List([])"),
+            ("a value twice", "Log(from: 1e-3, to: 10.0, points: 13)", "List([0.1, 1.0, 0.1])"),
+            (
+                "a value of an axis below 0",
+                "Log(from: 1e-3, to: 10.0, points: 13)",
+                "List([0.1, -1.0])",
+            ),
+            (
+                "a linear axis that passes 0",
+                "Log(from: 1e-3, to: 10.0, points: 13)",
+                "Linear(from: 1.0, to: -1.0, points: 5)",
+            ),
+            ("a window of 0", "epochs: 20", "epochs: 20, window: 0"),
+        ]),
+    );
+}
+
+#[test]
+fn names_that_are_no_folder() {
+    hold(
+        "names_that_are_no_folder",
+        &changed(&[
+            ("a slash", "\"experiment\"", "\"a/b\""),
+            ("the folder above", "\"experiment\"", "\"..\""),
+            ("nothing", "\"experiment\"", "\"\""),
+            ("a name that results keep", "\"experiment\"", "\"baselines\""),
+        ]),
+    );
+}
+
+#[test]
+fn parts_that_do_not_fit_each_other() {
+    let axis = "LearningRate(Log(from: 1e-3, to: 10.0, points: 13))";
+    let rates = "Momentum(List([0.5, 0.9]))";
+    let batch = "train: (epochs: 20, batch: 32),";
+    let judged = |judge: &str| format!("{batch}\n    judge: {judge},");
+    let numbers = [
+        ("source: Iris", "source: Line"),
+        ("(validation: 0.2)", "()"),
+        ("CrossEntropy", "HalfMse"),
+        ("Dense(3)", "Dense(1)"),
+        ("batch: 32", "batch: 2"),
+        ("schedule: Cosine(to: 0.0)),", "schedule: Cosine(to: 0.0)),\n    metrics: [Accuracy],"),
+    ];
+    hold(
+        "parts_that_do_not_fit_each_other",
+        &table(&[
+            ("a last layer that does not fit", with(&[("Dense(3)", "Dense(4)")])),
+            ("no units", with(&[("Dense(8)", "Dense(0)")])),
+            ("more units than memory", with(&[("Dense(8)", "Dense(18446744073709551615)")])),
+            ("more weights than memory", with(&[("Dense(8)", "Dense(1000000000000)")])),
+            ("too many layers", with(&[("Relu", "Repeat(times: 1000000000, layers: [Relu])")])),
+            ("a model without parameters", with(&[("[Dense(8), Relu, Dense(3)]", "[]")])),
+            ("an axis of what the chain has not", with(&[(axis, rates), (", Momentum(0.9)", "")])),
+            (
+                "an axis of what the chain has twice",
+                with(&[(axis, rates), ("L2(1e-4)", "Momentum(0.1)")]),
+            ),
+            ("two axes of one kind", with(&[(axis, &format!("{axis}, {axis}"))])),
+            ("seeds twice", with(&[(axis, "Seed([1, 2])")])),
+            ("a judge of a part that is not there", with(&[(batch, &judged("(split: Test)"))])),
+            (
+                "a judge of what is not measured",
+                with(&[(batch, &judged("(metric: Mse, split: Train)"))]),
+            ),
+            (
+                "a part that is not there",
+                with(&[(batch, &format!("{batch}\n    evaluate: [Test],"))]),
+            ),
+            ("accuracy of numbers", with(&numbers)),
+            ("numbers for classes", with(&[("source: Iris", "source: Line")])),
+            (
+                "sharpness of a batch",
+                with(&[(batch, &format!("{batch}\n    record: [Sharpness],"))]),
+            ),
+        ]),
+    );
+}
+
+/// Answered at once, and with little memory: nothing is expanded before it is counted.
+#[test]
+fn plans_beyond_all_bounds() {
+    let points = "points: 13";
+    let huge = "LearningRate(Log(from: 1e-3, to: 10.0, points: 10000000000)), \
+                L2(Linear(from: 0.0, to: 1.0, points: 10000000000))";
+    let cases = [
+        ("1e11 points", with(&[(points, "points: 100000000000"), ("seeds: 5", "seeds: 1")])),
+        (
+            "a product beyond a machine word",
+            with(&[("LearningRate(Log(from: 1e-3, to: 10.0, points: 13))", huge)]),
+        ),
+        ("2^64 - 1 points", with(&[(points, "points: 18446744073709551615")])),
+        ("1e12 seeds", with(&[("seeds: 5", "seeds: 1000000000000")])),
+    ];
+    let started = Instant::now();
+    let mut all = String::new();
+    let counted = allocation_counter::measure(|| all = table(&cases));
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(counted.bytes_max < 4 << 20, "{} bytes", counted.bytes_max);
+    hold("plans_beyond_all_bounds", &all);
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    hold(
+        "every_mistake_is_reported_at_once",
+        &table(&[
+            (
+                "four of form",
+                with(&[
+                    ("source: Iris", "sauce: Iris"),
+                    ("Relu", "Rellu"),
+                    ("epochs: 20", "epochs: \"20\""),
+                    ("learning_rate: 0.1", "learning_rate: 1e999"),
+                ]),
+            ),
+            (
+                "six of content, three of which need the data",
+                with(&[
+                    ("learning_rate: 0.1", "learning_rate: -0.1"),
+                    ("Momentum(0.9)", "Momentum(1.5)"),
+                    ("seeds: 5", "seeds: 0"),
+                    ("Dense(3)", "Dense(4)"),
+                    ("batch: 32", "batch: 500"),
+                    ("    loss: CrossEntropy,", "    loss: CrossEntropy,\n    metrics: [Mse],"),
+                ]),
+            ),
+            (
+                "two of form and two of content",
+                with(&[
+                    ("Relu", "Rellu"),
+                    ("inputs: Standardize", "inputs: Standardise"),
+                    ("L2(1e-4)", "L2(-1.0)"),
+                    ("points: 13", "points: 1"),
+                ]),
+            ),
+        ]),
+    );
+}
+
+/// An IDX file of `count` pictures of 2x2, or with one dimension of as many labels.
+fn idx(dimensions: &[u32], bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, dimensions.len() as u8];
+    dimensions.iter().for_each(|size| file.extend(size.to_be_bytes()));
+    file.extend(bytes);
+    file
+}
+
+const CSV: &str = "Csv(path: \"table.csv\", target: Class(\"kind\"))";
+const IDX: &str = "Idx(train_images: \"images\", train_labels: \"labels\")";
+
+#[test]
+fn files_of_data_that_are_missing_or_broken() {
+    let of = |source: &str| {
+        with(&[("source: Iris", &format!("source: {source}")), ("(validation: 0.2)", "()")])
+    };
+    let whole = idx(&[3, 2, 2], &[0, 64, 128, 255, 1, 2, 3, 4, 5, 6, 7, 8]);
+    let labels = idx(&[3], &[0, 1, 2]);
+    let obtained = of(IDX).replace("inputs:", "obtain: \"ask the library of Delft\", inputs:");
+    type Beside<'a> = Vec<(&'a str, &'a [u8])>;
+    let cases: Vec<(&str, String, Beside<'_>)> = vec![
+        ("no IDX file", of(IDX), vec![]),
+        ("no IDX file, and where to get it", obtained, vec![]),
+        ("no CSV file", of(CSV), vec![]),
+        ("IDX cut in its head", of(IDX), vec![("images", &whole[..9]), ("labels", &labels)]),
+        ("IDX cut in its body", of(IDX), vec![("images", &whole[..25]), ("labels", &labels)]),
+        ("IDX of nothing", of(IDX), vec![("images", b""), ("labels", &labels)]),
+        ("no IDX at all", of(IDX), vec![("images", b"PNG, say"), ("labels", &labels)]),
+        (
+            "fewer labels",
+            of(IDX),
+            vec![("images", &whole), ("labels", b"\0\0\x08\x01\0\0\0\x01\0")],
+        ),
+        ("CSV of nothing", of(CSV), vec![("table.csv", b"")]),
+        ("CSV without the column", of(CSV), vec![("table.csv", b"a,b\n1,2\n3,4\n")]),
+        ("CSV with a word", of(CSV), vec![("table.csv", b"a,kind\n1,x\ntwo,y\n")]),
+        ("CSV with a short line", of(CSV), vec![("table.csv", b"a,b,kind\n1,2,x\n3,y\n")]),
+        ("CSV with infinity", of(CSV), vec![("table.csv", b"a,kind\n1,x\ninf,y\n")]),
+    ];
+    let mut all = String::new();
+    for (what, text, beside) in cases {
+        let said = said(text.as_bytes(), &beside).unwrap_or_else(|| panic!("{what} is accepted"));
+        let _ = write!(all, "===== {what}\n{said}");
+    }
+    hold("files_of_data_that_are_missing_or_broken", &all);
+}
+
+#[test]
+fn files_that_are_no_experiment() {
+    let deep = "[".repeat(100_000);
+    let deep_in_field = with(&[("[Dense(8), Relu, Dense(3)]", &deep)]);
+    let same_name: &[(&str, &[u8])] = &[("another.ron", RIGHT.as_bytes())];
+    let not_utf8: Vec<u8> = with(&[("Iris", "Ir?s")])
+        .bytes()
+        .map(|b| if b == b'?' { 0xff } else { b })
+        .skip(30)
+        .collect();
+    let cases: Vec<(&str, &[u8], &[(&str, &[u8])])> = vec![
+        ("empty", b"", &[]),
+        ("blanks", b" \n\n", &[]),
+        ("a comment", b"// Which?\n", &[]),
+        ("one bracket", b"(", &[]),
+        ("one letter beyond ASCII", "é".as_bytes(), &[]),
+        ("a last letter beyond ASCII", "(name: é".as_bytes(), &[]),
+        ("not UTF-8", &not_utf8, &[]),
+        ("zeros", &[0; 16], &[]),
+        ("a name twice in a folder", RIGHT.as_bytes(), same_name),
+    ];
+    let mut all = String::new();
+    for (what, text, beside) in cases {
+        let said = said(text, beside).unwrap_or_else(|| panic!("{what} is accepted"));
+        let _ = write!(all, "===== {what}\n{said}");
+    }
+    hold("files_that_are_no_experiment", &all);
+    for text in [deep, deep_in_field] {
+        let said = said(text.as_bytes(), &[]).expect("no experiment nests like that");
+        assert!(said.contains("experiment.ron:"), "{:.500}", said);
+        assert!(said.len() < 2000, "a line of 100,000 brackets is not repeated");
+    }
+}
+
+/// Editors on Windows begin files with a byte order mark and end lines with two characters.
+#[test]
+fn a_byte_order_mark_and_carriage_returns_are_no_mistakes() {
+    let text = format!("\u{feff}{}", RIGHT.replace('\n', "\r\n"));
+    assert_eq!(said(text.as_bytes(), &[]), None);
+    let folder = folder(text.as_bytes(), &[]);
+    let file = File::read(&folder.path().join("experiment.ron"), None).expect("it is right");
+    assert_eq!(file.plan.question, "Which learning rate is best?");
+}
+
+#[test]
+fn paths_that_are_no_file() {
+    let folder = folder(RIGHT.as_bytes(), &[]);
+    let mut all = String::new();
+    for path in ["", "missing.ron", "experiment.ron/below"] {
+        let errors = File::read(&folder.path().join(path), None).expect_err("it is no file");
+        all += &errors.text.replace(&folder.path().display().to_string(), "FOLDER");
+    }
+    hold("paths_that_are_no_file", &all);
+}
+
+/// A file that never ends is not read to its end.
+#[cfg(unix)]
+#[test]
+fn a_device_without_end_is_refused() {
+    let errors = File::read(Path::new("/dev/zero"), None).expect_err("it is no experiment");
+    insta::assert_snapshot!(errors.text, @"error: /dev/zero: more than 16 MiB; give the path of an experiment file, which is a page or two of text");
+}
+
+fn shipped() -> Vec<(String, String)> {
+    let folder = format!("{}/../../experiments", env!("CARGO_MANIFEST_DIR"));
+    let entries = fs::read_dir(folder).expect("the shipped experiments are there");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "ron"));
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let text = fs::read_to_string(path).expect("it is text");
+        (path.file_name().expect("a file").to_string_lossy().into_owned(), text)
+    };
+    paths.iter().map(read).collect()
+}
+
+/// Never a panic, and every refusal names a line of the file.
+fn check_survives(what: &str, text: &[u8]) -> bool {
+    let said = catch_unwind(AssertUnwindSafe(|| said(text, &[])));
+    let Ok(said) = said else {
+        panic!("{what} panics:\n{}", String::from_utf8_lossy(text));
+    };
+    if let Some(said) = &said {
+        let place = said.split("experiment.ron:").nth(1).unwrap_or_default();
+        let line: String = place.chars().take_while(char::is_ascii_digit).collect();
+        let lines = text.split(|&byte| byte == b'\n').count();
+        let line: usize = line.parse().unwrap_or_else(|_| panic!("{what}: no line in {said}"));
+        assert!((1..=lines).contains(&line), "{what}: {said}");
+    }
+    said.is_none()
+}
+
+#[test]
+fn a_file_cut_at_any_byte_is_refused_without_a_panic() {
+    let (_, text) = shipped().into_iter().find(|(name, _)| name == "sweep.ron").expect("shipped");
+    let text = text.as_bytes();
+    for length in 0..=text.len() {
+        let is_right = check_survives(&format!("{length} bytes"), &text[..length]);
+        let is_whole = text[length..].iter().all(u8::is_ascii_whitespace);
+        assert_eq!(is_right, is_whole, "{length} bytes");
+    }
+}
+
+/// Bytes that mean something to a RON reader, and some that mean nothing anywhere.
+const PIECES: &[&[u8]] = &[
+    b"(",
+    b")",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b":",
+    b",",
+    b"\"",
+    b"'",
+    b"-",
+    b".",
+    b"e",
+    b"0",
+    b"9",
+    b"inf",
+    b"NaN",
+    b"Some(",
+    b"None",
+    b"//",
+    b"/*",
+    b"*/",
+    b"r#\"",
+    b"\\",
+    b"\n",
+    b"\0",
+    b"\xff",
+    "é".as_bytes(),
+    "\u{10ffff}".as_bytes(),
+    b"#![enable(unwrap_newtypes)]",
+    b"-1e999",
+];
+
+#[test]
+fn changed_bytes_never_panic() {
+    let shipped = shipped();
+    let mut draw = Stream::new(2, "bad input", 0, 0);
+    let mut below = |bound: usize| draw.below(bound as u64) as usize;
+    let mut accepted = 0;
+    for round in 0..2000 {
+        let (name, text) = &shipped[round % shipped.len()];
+        let mut bytes = text.clone().into_bytes();
+        for _ in 0..=below(3) {
+            let at = below(bytes.len());
+            match below(4) {
+                0 => bytes[at] = below(256) as u8,
+                1 => drop(bytes.remove(at)),
+                2 => {
+                    let piece = PIECES[below(PIECES.len())];
+                    bytes.splice(at..at, piece.iter().copied());
+                }
+                _ => {
+                    let end = (at + 1 + below(20)).min(bytes.len());
+                    let copy = bytes[at..end].to_vec();
+                    let to = below(bytes.len());
+                    bytes.splice(to..to, copy);
+                }
+            }
+        }
+        accepted += usize::from(check_survives(&format!("{name}, round {round}"), &bytes));
+    }
+    // Changes in comments and numbers are no mistakes; without both kinds the test tests nothing.
+    assert!((50..1000).contains(&accepted), "{accepted} accepted");
+}
