@@ -49,7 +49,8 @@ impl Scale {
     }
 
     /// Its ends.
-    pub(crate) fn ends(self) -> (f64, f64) {
+    #[cfg(test)]
+    fn ends(self) -> (f64, f64) {
         match self {
             Scale::Linear { low, high } | Scale::Log { low, high } => (low, high),
         }

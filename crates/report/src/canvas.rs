@@ -61,8 +61,6 @@ pub(crate) enum Mark {
 
 /// The picture.
 pub(crate) struct Canvas {
-    pub(crate) width: f64,
-    pub(crate) height: f64,
     size: (u32, u32),
     buffer: Vec<u8>,
 }
@@ -72,7 +70,7 @@ impl Canvas {
     pub(crate) fn new(width: u32, height: u32) -> Self {
         let size = (width * SCALE as u32, height * SCALE as u32);
         let buffer = vec![255; size.0 as usize * size.1 as usize * 3];
-        Self { width: f64::from(width), height: f64::from(height), size, buffer }
+        Self { size, buffer }
     }
 
     fn backend(&mut self) -> BitMapBackend<'_> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use gradus_core::Loss;
 use gradus_runner::{
-    At, Coordinate, Curve, Judge, JudgedMetric, Outcome, Part, PlannedRun, Results, RunRecord,
+    At, Coordinate, Curve, Judge, JudgedMetric, Metric, Outcome, Part, PlannedRun, Results,
+    RunRecord,
 };
 
 use crate::statistics::{argmin, mean, median, quantile};
@@ -220,9 +221,13 @@ impl Measure {
         Self { at, ..self.clone() }
     }
 
-    /// Accuracy on `split` at the end.
-    pub(crate) fn accuracy(loss: Loss, split: Part) -> Self {
-        Self { metric: JudgedMetric::Accuracy, split, at: At::Final, loss }
+    /// This metric on `split` at the end.
+    pub(crate) fn of(metric: Metric, loss: Loss, split: Part) -> Self {
+        let metric = match metric {
+            Metric::Accuracy => JudgedMetric::Accuracy,
+            Metric::Mse => JudgedMetric::Mse,
+        };
+        Self { metric, split, at: At::Final, loss }
     }
 
     /// The curve that it is read from. Training loss is the running mean of the epoch unless the

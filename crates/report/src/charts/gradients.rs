@@ -17,6 +17,9 @@ pub(super) const CAPTION: &str = "Norm of the loss gradient of each layer with p
 /// Ratios beyond this are below what can be drawn: a picture of more decades says no more.
 const MOST_DECADES: f64 = 60.0;
 
+/// Which of a curve's values is looked at.
+type Pick = fn(&[f64]) -> Option<&f64>;
+
 /// Median norms of a cell's layers, from the input on.
 struct Depth {
     cell: usize,
@@ -26,7 +29,7 @@ struct Depth {
 pub(super) fn draw(survey: &Survey<'_>) -> Option<Canvas> {
     survey.records().find(|record| record.layer_curves("gradient_norm").next().is_some())?;
     let shown = &survey.facets[..survey.facets.len().min(MOST_PANELS / 2)];
-    let moments: [(&str, fn(&[f64]) -> Option<&f64>); 2] =
+    let moments: [(&str, Pick); 2] =
         [("first step", <[f64]>::first), ("end of training", <[f64]>::last)];
     let panels: Vec<(String, Vec<Depth>)> = shown
         .iter()

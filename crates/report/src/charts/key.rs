@@ -138,7 +138,8 @@ fn draw_bar(
     for row in 0..height as usize {
         let y = top + row as f64;
         let color = ordered(1.0 - row as f64 / height);
-        canvas.rectangle((left, y), (left + WIDTH, y + 1.0), color, 1.0);
+        // Rows overlap, or white would show between them.
+        canvas.rectangle((left, y), (left + WIDTH, (y + 2.0).min(bottom)), color, 1.0);
     }
     let bar = Panel { left, top, right: left + WIDTH, bottom, x: scale, y: scale };
     for &rate in rates {

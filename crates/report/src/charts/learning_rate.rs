@@ -7,7 +7,7 @@ use crate::axes::{Panel, Scale, TICK_SIZE};
 use crate::canvas::{Align, Canvas, Mark, Stroke, Text};
 use crate::cells::{Cell, Facet, Measure, Survey};
 use crate::colors::{BLUE, GRAY, GREEN, INK, PURPLE, VERMILION, WHITE, tint};
-use crate::numbers::{counted, short};
+use crate::numbers::{counted, digits, short};
 use crate::statistics::median;
 use crate::verdict::{Border, RateVerdict, verdict_of};
 
@@ -113,9 +113,14 @@ fn legend(survey: &Survey<'_>, measure: &Measure, initial: Option<f64>) -> Vec<E
         let dotted = Stroke::new(GRAY, 2.0).dashed(DOTS);
         entries.push((Sample::Line(dotted), format!("before the first step: {}", short(initial))));
     }
-    if survey.cells.iter().any(|cell| cell.counts().diverged > 0) {
+    let shares: Vec<f64> = survey.cells.iter().map(|cell| cell.counts().diverged_share()).collect();
+    if shares.iter().any(|&share| share > 0.0) {
         entries.push((Sample::Mark(Mark::Cross, VERMILION), "diverged".into()));
+    }
+    if shares.iter().any(|&share| share > 0.0 && share <= 0.5) {
         entries.push((Sample::Hatch, "some seeds diverge".into()));
+    }
+    if shares.iter().any(|&share| share > 0.5) {
         entries.push((Sample::Band(tint(VERMILION, 0.16)), "most diverge".into()));
     }
     entries
@@ -264,7 +269,7 @@ impl Picture<'_> {
         for (moment, limit) in stability_limits(self.survey, self.facet) {
             let share = self.panel.x.share(limit);
             let x = self.panel.at_x(limit);
-            let words = format!("2/λ {moment}: {}", short(limit));
+            let words = format!("2/λ {moment}: {}", digits(limit, 4));
             let words = if share > 1.0 { words + " →" } else { words };
             if (0.0..=1.0).contains(&share) {
                 let stroke = Stroke::new(PURPLE, 2.2).dashed(DASHES);
@@ -356,8 +361,9 @@ impl Picture<'_> {
         }
         strip.frame(canvas);
         let text = Text::new(TICK_SIZE - 2.0, INK).aligned(Align::Right);
-        canvas.text((strip.left - 9.0, strip.top + 5.0), "100 %", text);
-        canvas.text((strip.left - 9.0, strip.bottom - 5.0), "diverged 0", text);
+        let middle = (strip.top + strip.bottom) / 2.0;
+        canvas.text((strip.left - 9.0, middle - 7.0), "diverged", text);
+        canvas.text((strip.left - 9.0, middle + 9.0), "0 to 100 %", text);
         strip.x_labels(canvas, strip.bottom, "learning rate");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gradus_runner::{At, Outcome, RunRecord};
+use gradus_runner::{At, Outcome, Part, RunRecord};
 
 use crate::cells::{Cell, Measure, Survey, shown};
 use crate::numbers::{digits, short};
@@ -17,14 +17,14 @@ const SHOWN_PARAMETERS: u64 = 16;
 /// One line a cell: how its runs ended, and what they reached.
 pub(super) fn table(survey: &Survey<'_>) -> String {
     let judged = &survey.judged;
-    let accuracies = accuracies(survey);
+    let metrics = metrics(survey);
     let spread = if survey.n_seeds() >= SEEDS_FOR_DEVIATION { "sd" } else { "middle half" };
     let axes = survey.cells.first().map_or(&[][..], |cell| cell.coordinates);
     let mut head: Vec<String> = axes.iter().map(|coordinate| coordinate.axis.into()).collect();
     head.extend(["seeds".into(), "diverged (at step)".into()]);
     head.push(format!("{} {}, median", judged.words(), judged.moment()));
     head.extend([spread.into(), "best".into(), "at epoch".into()]);
-    head.extend(accuracies.iter().map(|measure| format!("{} at the end", measure.words())));
+    head.extend(metrics.iter().map(|measure| format!("{} at the end", measure.words())));
     let mut table = row(&head);
     table.push_str(&row(&vec!["---".to_string(); head.len()]));
     for cell in &survey.cells {
@@ -39,7 +39,7 @@ pub(super) fn table(survey: &Survey<'_>) -> String {
         line.push(spread_of(survey, cell));
         line.push(digits(cell.value_at(&judged.at(At::Best), 0.5), 4));
         line.push(best_epoch(survey, cell));
-        line.extend(accuracies.iter().map(|measure| digits(cell.value_at(measure, 0.5), 4)));
+        line.extend(metrics.iter().map(|measure| digits(cell.value_at(measure, 0.5), 5)));
         table.push_str(&row(&line));
     }
     table.push_str("\nMedians are over seeds; a diverged run counts as the worst there is.\n");
@@ -52,15 +52,14 @@ fn row(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// The accuracies that were evaluated and are not what judges already.
-fn accuracies(survey: &Survey<'_>) -> Vec<Measure> {
+/// Every metric of every evaluated part, but for what judges already.
+fn metrics(survey: &Survey<'_>) -> Vec<Measure> {
     let experiment = &survey.results.experiment;
-    let is_measured = experiment.metrics().contains(&gradus_runner::Metric::Accuracy);
-    let parts = survey.evaluated().iter().filter(|_| is_measured);
-    parts
-        .map(|part| Measure::accuracy(experiment.loss, *part))
-        .filter(|measure| *measure != survey.judged)
-        .collect()
+    let of_part = |part: Part| {
+        experiment.metrics().iter().map(move |&metric| Measure::of(metric, experiment.loss, part))
+    };
+    let all: Vec<Measure> = survey.evaluated().iter().flat_map(|&part| of_part(part)).collect();
+    all.into_iter().filter(|measure| *measure != survey.judged).collect()
 }
 
 /// `3 of 5 (15, 22, 349)`, and what else did not end as wished.
