@@ -192,7 +192,8 @@ fn rate_verdict(survey: &Survey<'_>, facet: &Facet) -> RateVerdict {
     let above = (best + 1..rates.len()).find(|&index| shares[index] > 0.0);
     verdict.margin_decades = above.map(|index| decades(rates[best], rates[index]));
     verdict.border = match best {
-        _ if rates.len() < 2 => None,
+        // Two rates are a comparison, not a range.
+        _ if rates.len() < 3 => None,
         0 => Some(Border::Lowest),
         last if last + 1 == rates.len() => Some(Border::Highest),
         _ => None,
@@ -260,6 +261,7 @@ fn rate_sentence(
     text += &divergence(rate);
     text += match rate.border {
         _ if rate.rates < 2 => "; only one rate was tried",
+        _ if rate.rates < 3 => "; only two rates were tried",
         None => "; the optimum lies inside the range",
         Some(Border::Lowest) => "; the optimum lies at the lowest rate: extend the range downward",
         Some(Border::Highest) => "; the optimum lies at the highest rate: extend the range upward",

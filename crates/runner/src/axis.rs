@@ -196,7 +196,12 @@ impl Axis {
             | Axis::ClipValue(range)
             | Axis::ClipWeights(range)
             | Axis::MaxNorm(range) => Some(range),
-            _ => None,
+            Axis::Batch(_)
+            | Axis::Chain(_)
+            | Axis::Schedule(_)
+            | Axis::Init(_)
+            | Axis::Model(_)
+            | Axis::Seed(_) => None,
         }
     }
 
@@ -236,7 +241,7 @@ impl Axis {
     }
 
     /// Sets value `index` in `experiment`. An axis that names a transformation replaces the one
-    /// of its kind in the chain; [`Axis::mistakes`] has seen to it that there is exactly one.
+    /// of its kind in the chain; the check of the file has seen to it that there is exactly one.
     pub fn apply(&self, index: usize, experiment: &mut Experiment) {
         match self {
             Axis::Batch(values) => experiment.train.batch = Some(values[index]),

@@ -52,7 +52,7 @@ impl Plan {
     /// Expands a resolved experiment.
     ///
     /// # Panics
-    /// If the plan is too large; [`Experiment::mistakes`] refuses that before.
+    /// If the plan is too large; [`crate::File::read`] refuses that before.
     pub fn new(experiment: Experiment, question: String, data: DataSummary) -> Self {
         let runs = experiment.run_count().filter(|&runs| runs <= LARGEST_PLAN);
         let runs = runs.expect("the size of the plan was checked");

@@ -1,7 +1,7 @@
 //! A committed trajectory: it changes exactly when the numeric version does.
 //!
-//! Every product in it has sides of at most 7 and is computed by the plain loop, so the bits are
-//! the same with every matrix product and on every machine.
+//! Every product of a step has sides of at most 7 and is computed by the plain loop, so the bits of
+//! the weights are the same with every matrix product and on every machine.
 
 use std::io::Write;
 

@@ -150,7 +150,7 @@ fn seeds(survey: &Survey<'_>) -> String {
         varied.push("the split of the data");
     }
     let end = match survey.n_seeds() {
-        1 => "; with one seed nothing is known of the spread",
+        0 | 1 => return "One seed a cell: nothing is known of the spread.".to_string(),
         n if n < 3 => "; fewer than three say little of the spread",
         _ => "; the same seed is paired across all cells",
     };
