@@ -67,9 +67,8 @@ impl Folder {
             // Between unlocking and sharing another may come in, and is seen below.
             claim.unlock().map_err(unusable)?;
         }
-        if claim.try_lock_shared().is_err() {
-            return Err(FolderError::Held { path });
-        }
+        // Nobody holds it alone for longer than it takes to write a plan.
+        claim.lock_shared().map_err(unusable)?;
         let store = Store::open(&path)?;
         if store.plan_digest()? != Some(plan.digest()) {
             return Err(FolderError::Held { path });

@@ -1,6 +1,7 @@
 //! What a person sees while runs go on: a bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
+use std::fmt::Arguments;
+use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ impl Progress {
             bar
         });
         if bar.is_none() {
-            eprintln!("training {total} runs");
+            say(format_args!("training {total} runs"));
         }
         let now = Instant::now();
         Self { bar, plain: Mutex::new(Plain { done: 0, started: now, last_line: now }), total }
@@ -54,7 +55,10 @@ impl Progress {
         if plain.last_line.elapsed() >= LINE_INTERVAL && plain.done < self.total {
             let rate = plain.done as f64 / plain.started.elapsed().as_secs_f64();
             let left = (self.total - plain.done) as f64 / rate;
-            eprintln!("{} of {} runs, {rate:.1} runs/s, {left:.0} s left", plain.done, self.total);
+            say(format_args!(
+                "{} of {} runs, {rate:.1} runs/s, {left:.0} s left",
+                plain.done, self.total
+            ));
             plain.last_line = Instant::now();
         }
     }
@@ -67,6 +71,14 @@ impl Progress {
         let Ok(plain) = self.plain.into_inner() else { return };
         let done = self.bar.as_ref().map_or(plain.done, |bar| bar.position() as usize);
         let seconds = plain.started.elapsed().as_secs_f64();
-        eprintln!("trained {done} runs in {seconds:.2} s ({:.1} runs/s)", done as f64 / seconds);
+        say(format_args!(
+            "trained {done} runs in {seconds:.2} s ({:.1} runs/s)",
+            done as f64 / seconds
+        ));
     }
+}
+
+/// A line on stderr, unless nobody listens any more: that is no reason to stop training.
+fn say(line: Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

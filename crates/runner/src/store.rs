@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use thiserror::Error;
 
 use crate::digest::Digest;
@@ -255,9 +257,9 @@ impl Store {
                         |row| Ok((row.get(0)?, row.get(1)?)),
                     )
                     .optional()?;
-                match stored {
+                match stored.filter(|(_, outcome)| !outcome.starts_with("Failed")) {
                     Some((stored, _)) if stored == digest => doubles += 1,
-                    Some((stored, outcome)) if !outcome.starts_with("Failed") => {
+                    Some((stored, _)) => {
                         different = Some(StoreError::Different {
                             key: record.key.clone(),
                             stamp: record.stamp.clone(),
@@ -265,7 +267,7 @@ impl Store {
                             new: digest,
                         });
                     }
-                    _ => insert_record(transaction, record, *timing, &digest)?,
+                    None => insert_record(transaction, record, *timing, &digest)?,
                 }
             }
             Ok(doubles)
@@ -327,7 +329,10 @@ impl Store {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Value>,
     ) -> Result<Value, StoreError> {
-        let transaction = self.connection.transaction().map_err(|e| broken(&self.path, &e))?;
+        // Claimed for writing from the start: two that both read first and then want to write
+        // would each wait for the other, and SQLite fails one of them at once.
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = transaction.map_err(|error| broken(&self.path, &error))?;
         let value = work(&transaction).map_err(|error| broken(&self.path, &error))?;
         transaction.commit().map_err(|error| broken(&self.path, &error))?;
         Ok(value)
@@ -335,6 +340,12 @@ impl Store {
 }
 
 fn broken(path: &Path, error: &rusqlite::Error) -> StoreError {
+    if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+        return StoreError::Foreign {
+            path: path.to_path_buf(),
+            message: "no database; remove the file, or choose another folder with --out".into(),
+        };
+    }
     let is_temporary = matches!(
         error.sqlite_error_code(),
         Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
@@ -342,10 +353,9 @@ fn broken(path: &Path, error: &rusqlite::Error) -> StoreError {
     StoreError::Broken { path: path.to_path_buf(), message: error.to_string(), is_temporary }
 }
 
-/// The resolved experiment as RON, every default written out.
+/// The resolved experiment as RON, every default written out, in the form that files have.
 pub fn experiment_text(experiment: &Experiment) -> String {
-    let pretty = ron::ser::PrettyConfig::new().depth_limit(3);
-    ron::ser::to_string_pretty(experiment, pretty).expect("an experiment is plain data")
+    crate::file::write(experiment)
 }
 
 /// Digest of all that a record holds: what two trainings of the same run must agree in.

@@ -17,7 +17,7 @@ use crate::experiment::{Experiment, Part};
 use crate::plan::Plan;
 use crate::results::DataSummary;
 
-pub(crate) use syntax::parse;
+pub(crate) use syntax::{parse, write};
 
 /// An experiment file is a page or two; this much is a mistake.
 const LARGEST_FILE: u64 = 16 << 20;

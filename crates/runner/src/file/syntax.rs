@@ -34,6 +34,12 @@ pub(crate) fn parse(text: &str) -> Result<Experiment, SpannedError> {
     options().from_str(text)
 }
 
+/// Writes an experiment in the form that [`parse`] reads: what one leaves out, the other does too.
+pub(crate) fn write(experiment: &Experiment) -> String {
+    let pretty = ron::ser::PrettyConfig::new().depth_limit(3);
+    options().to_string_pretty(experiment, pretty).expect("an experiment is plain data")
+}
+
 /// A text after reading: the experiment, as far as it could be read, and what is wrong.
 pub(crate) struct Reading {
     /// The experiment; with problems, what is left once their places are blanked out.
@@ -140,6 +146,7 @@ fn problem(text: &str, working: &str, error: &SpannedError) -> Problem {
     let tree = Node::scan(working);
     let value = tree.and_then(|tree| tree.around(start)).map(|around| value(working, around));
     if let Error::ExpectedComma = error.code
+        && text[start..].starts_with('.')
         && let Some(value) = value.clone().filter(|value| value.start < start && start < value.end)
     {
         // The reader of whole numbers stops at the point of a fraction.
