@@ -1,5 +1,6 @@
 //! Why a command failed, and the exit code that scripts and schedulers act on.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use gradus_report::ReportError;
@@ -21,7 +22,8 @@ impl Failure {
 
     /// Prints the message to stderr and hands the exit code on.
     pub(crate) fn report(self) -> ExitCode {
-        eprint!("{}", self.message);
+        // Where nobody listens any more, the code still tells.
+        let _ = std::io::stderr().write_all(self.message.as_bytes());
         ExitCode::from(self.code)
     }
 }

@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod output;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -83,7 +84,9 @@ fn quiet_workers() {
     std::panic::set_hook(Box::new(|panic| {
         let name = std::thread::current().name().unwrap_or_default().to_string();
         if !name.starts_with(gradus_runner::WORKER_NAME) {
-            eprintln!("error: a fault in gradus itself, please report it: {panic}");
+            // A panic within this hook would abort, and nobody would see why.
+            let message = format!("error: a fault in gradus itself, please report it: {panic}\n");
+            let _ = std::io::stderr().write_all(message.as_bytes());
         }
     }));
 }

@@ -16,6 +16,7 @@ mod record;
 mod digest;
 mod stamp;
 mod store;
+mod stored_record;
 mod results;
 mod folder;
 mod progress;

@@ -317,6 +317,23 @@ fn a_folder_is_joined_with_the_same_plan_and_held_against_another() {
     assert_eq!(names.len(), 1, "a store and no lock file");
 }
 
+/// Whoever opens it first makes the tables, and nobody makes them twice.
+#[test]
+fn a_store_is_made_once() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let barrier = Barrier::new(4);
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                threads.spawn(|| {
+                    barrier.wait();
+                    open(folder.path());
+                });
+            }
+        });
+    }
+}
+
 /// Both come at the same moment, and write to the same store for a while.
 #[test]
 fn two_that_start_at_once_share_a_folder() {
