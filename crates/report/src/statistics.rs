@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(within_one_error(&[1.1, 9.9, 100.0], &best), Some(true));
         assert_eq!(within_one_error(&[1.0, 10.0, INFINITY], &best), Some(false));
         assert_eq!(within_one_error(&[1.0], &[1.0]), None);
-        assert_eq!(run_around(2, &[true, true, false, true, false, true]), [1, 3]);
+        assert_eq!(run_around(2, &[true, true, false, true, false, true]), [0, 3]);
         assert_eq!(run_around(0, &[false]), [0, 0]);
     }
 }

@@ -1,6 +1,5 @@
 //! A training step allocates nothing; with the embedded product the count is stated.
 
-use std::io::Write;
 use std::path::Path;
 
 use gradus_core::Scalar;
@@ -15,9 +14,11 @@ fn read(name: &str, model: &str, chain: &str, batch: &str) -> File {
          optimizer: (chain: {chain}, learning_rate: 0.01, schedule: Cosine(to: 0.0), warm_up: 0.5,
          constraints: [ClipWeights(5.0), MaxNorm(4.0)]), record: [GradientNorms])"
     );
-    let mut file = tempfile::Builder::new().suffix(".ron").tempfile().expect("a temporary file");
-    file.write_all(text.as_bytes()).expect("it is written");
-    File::read(file.path(), None).unwrap_or_else(|errors| panic!("{}", errors.text))
+    // A folder of its own: two files of one folder may not have the same name.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("allocations.ron");
+    std::fs::write(&path, text).expect("it is written");
+    File::read(&path, None).unwrap_or_else(|errors| panic!("{}", errors.text))
 }
 
 /// Allocations of 20 steps after the first, on this thread.
