@@ -128,12 +128,13 @@ impl Store {
         let settings = "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;
                         PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000;";
         self.connection.execute_batch(settings).map_err(wrap)?;
-        let version = |name: &str| {
-            self.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
-        };
-        match (version("application_id").map_err(wrap)?, version("user_version").map_err(wrap)?) {
+        let mut versions = self.versions().map_err(wrap)?;
+        if versions == (0, 0) {
+            self.make_tables().map_err(wrap)?;
+            versions = self.versions().map_err(wrap)?;
+        }
+        match versions {
             (APPLICATION, FORMAT) => Ok(()),
-            (0, 0) if self.is_blank().map_err(wrap)? => self.make_tables().map_err(wrap),
             (APPLICATION, other) => Err(StoreError::Foreign {
                 path: self.path.clone(),
                 message: format!(
@@ -148,10 +149,18 @@ impl Store {
         }
     }
 
+    /// Application and format, read at one moment: another process may be making the tables.
+    fn versions(&self) -> rusqlite::Result<(i64, i64)> {
+        let both = "SELECT application_id, user_version
+                    FROM pragma_application_id, pragma_user_version";
+        self.connection.query_row(both, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Makes them where there is nothing at all.
     fn make_tables(&self) -> rusqlite::Result<()> {
         let immediate = TransactionBehavior::Immediate;
         let transaction = Transaction::new_unchecked(&self.connection, immediate)?;
-        // Another process may have made them while this one waited.
+        // Another process may have made them while this one waited; others' are left alone.
         if self.is_blank()? {
             transaction.execute_batch(&format!(
                 "{TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"

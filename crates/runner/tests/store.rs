@@ -320,7 +320,7 @@ fn a_folder_is_joined_with_the_same_plan_and_held_against_another() {
 /// Whoever opens it first makes the tables, and nobody makes them twice.
 #[test]
 fn a_store_is_made_once() {
-    for _ in 0..20 {
+    for _ in 0..50 {
         let folder = tempfile::tempdir().expect("a folder");
         let barrier = Barrier::new(4);
         std::thread::scope(|threads| {
