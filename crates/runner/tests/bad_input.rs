@@ -372,7 +372,8 @@ fn files_that_are_no_experiment() {
         .map(|b| if b == b'?' { 0xff } else { b })
         .skip(30)
         .collect();
-    let cases: Vec<(&str, &[u8], &[(&str, &[u8])])> = vec![
+    type Beside<'a> = &'a [(&'a str, &'a [u8])];
+    let cases: Vec<(&str, &[u8], Beside<'_>)> = vec![
         ("empty", b"", &[]),
         ("blanks", b" \n\n", &[]),
         ("a comment", b"// Which?\n", &[]),
