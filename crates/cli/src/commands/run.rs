@@ -43,14 +43,14 @@ impl Run {
             train_runs(&file, &mut folder.store, &missing, &stamp, jobs)?
         };
         if tally.doubles > 0 {
-            eprintln!("{} runs were trained by another process too, with equal bits", tally.doubles);
+            eprintln!(
+                "{} runs were trained by another process too, with equal bits",
+                tally.doubles
+            );
         }
         let results = folder.store.results(&file.plan, &stamp)?;
-        let report = if self.no_report {
-            None
-        } else {
-            Some(write_report(&results, &folder.path)?)
-        };
+        let report =
+            if self.no_report { None } else { Some(write_report(&results, &folder.path)?) };
         let outcomes = outcomes(&results);
         let verdict = report.as_ref().map(|report| report.verdict.as_str());
         if self.place.results.json {
