@@ -12,6 +12,11 @@ pub(crate) fn print(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
+/// Prints a line to stderr; that nobody reads it is no error either.
+pub(crate) fn say(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
 /// Prints one JSON document.
 pub(crate) fn print_json(value: &Value) {
     print(&format!("{value:#}\n"));

@@ -9,7 +9,7 @@ use gradus_runner::{
     RunRecord,
 };
 
-use crate::statistics::{argmin, mean, median, quantile};
+use gradus_runner::statistics::{argmin, mean, median, quantile};
 
 /// Name of the axis that this report is about.
 pub(crate) const LEARNING_RATE: &str = "learning rate";

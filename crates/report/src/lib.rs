@@ -1,13 +1,12 @@
 //! Everything a person looks at: tables, charts and the report, drawn from the results alone.
 //!
-//! [`write_report`] is the front door. Read on in the order of the modules: [`statistics`] and
-//! `cells` put the runs in order, `verdict` answers the question, `tables` and `markdown` write,
+//! [`write_report`] is the front door. Read on in the order of the modules: `cells` puts the runs in
+//! order, `verdict` answers the question, `tables` and `markdown` write,
 //! `canvas`, `colors` and `axes` are what the `charts` are drawn with. Nothing here reads a
 //! clock, a folder of the machine or an unordered map: equal results give equal bytes.
 
 #![forbid(unsafe_code)]
 
-pub mod statistics;
 mod numbers;
 mod cells;
 mod verdict;

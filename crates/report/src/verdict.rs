@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::cells::{Cell, Facet, Survey, shown};
 use crate::numbers::{counted, short};
-use crate::statistics::{
+use gradus_runner::statistics::{
     argmin, bootstrap_best, median, run_around, standard_deviation, within_one_error,
 };
 

@@ -139,11 +139,13 @@ fn points_mistake(points: usize, is_one_value: bool) -> Option<Mistake> {
     Mistake::unless(holds, "points", "the number of points", points, allowed)
 }
 
-fn list_mistake<Value: PartialEq>(values: &[Value]) -> Option<Mistake> {
+fn list_mistake<Value: std::fmt::Debug>(values: &[Value]) -> Option<Mistake> {
     if values.is_empty() {
         return Some(Mistake::new("[0]", "an axis without values", "give at least one value"));
     }
-    let double = (1..values.len()).find(|&later| values[..later].contains(&values[later]))?;
+    // By what is written, which is in order and in linear time; equal values are written equally.
+    let mut seen = std::collections::BTreeSet::new();
+    let double = values.iter().position(|value| !seen.insert(format!("{value:?}")))?;
     Some(Mistake::new(
         format!("[0][{double}]"),
         "the value stands twice on this axis",
@@ -318,7 +320,9 @@ impl Axis {
             Axis::Init(values) => list_mistake(values).into_iter().collect(),
             Axis::Model(values) => {
                 let names: Vec<&str> = values.iter().map(|model| model.name.as_str()).collect();
-                list_mistake(&names).into_iter().collect()
+                let models: Vec<_> =
+                    values.iter().map(|model| (&model.layers, model.init)).collect();
+                list_mistake(&names).or_else(|| list_mistake(&models)).into_iter().collect()
             }
             Axis::Seed(values) => list_mistake(values).into_iter().collect(),
             _ => self.range_mistakes(first),

@@ -23,6 +23,7 @@ mod progress;
 mod pool;
 mod estimate;
 mod gradcheck;
+pub mod statistics;
 
 pub use axis::{Axis, Coordinate, NamedModel, Range};
 pub use estimate::{Estimate, estimate};

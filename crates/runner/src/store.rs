@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::digest::Digest;
 use crate::experiment::Experiment;
 use crate::plan::Plan;
-use crate::record::{RunRecord, Timing};
+use crate::record::{Outcome, RunRecord, Timing};
 use crate::results::{DataSummary, PlannedRun, Results};
 use crate::stored_record::{insert_record, read_record, record_digest};
 
@@ -276,6 +276,8 @@ impl Store {
                     .optional()?;
                 match stored.filter(|(_, outcome)| !outcome.starts_with("Failed")) {
                     Some((stored, _)) if stored == digest => doubles += 1,
+                    // Another process was luckier with this run; its result stands.
+                    Some(_) if matches!(record.outcome, Outcome::Failed { .. }) => doubles += 1,
                     Some((stored, _)) => {
                         different = Some(StoreError::Different {
                             key: record.key.clone(),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::Place;
 use crate::failure::Failure;
-use crate::output::{exit, print, print_json};
+use crate::output::{exit, print, print_json, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -33,6 +33,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let file = File::read(&self.place.file, self.place.data.as_deref())?;
+        self.check_only(&file.plan.keys)?;
         let mut folder = Folder::take(&self.place.results.out, &file.plan)?;
         let stamp = stamp();
         let missing = self.missing(&file, &folder, &stamp)?;
@@ -43,10 +44,10 @@ impl Run {
             train_runs(&file, &mut folder.store, &missing, &stamp, jobs)?
         };
         if tally.doubles > 0 {
-            eprintln!(
+            say(&format!(
                 "{} runs were trained by another process too, with equal bits",
                 tally.doubles
-            );
+            ));
         }
         let results = folder.store.results(&file.plan, &stamp)?;
         let report =
@@ -76,16 +77,21 @@ impl Run {
         Ok(exit(tally.failed > 0))
     }
 
+    /// Before anything is written.
+    fn check_only(&self, keys: &[String]) -> Result<(), Failure> {
+        match &self.only {
+            Some(only) if !keys.iter().any(|key| key.starts_with(only.as_str())) => {
+                Err(Failure::usage(format!(
+                    "--only {only}: no run of {} has a key that begins so; `plan` lists them",
+                    self.place.file.display()
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn missing(&self, file: &File, folder: &Folder, stamp: &str) -> Result<Vec<usize>, Failure> {
         let keys = &file.plan.keys;
-        if let Some(only) = &self.only
-            && !keys.iter().any(|key| key.starts_with(only.as_str()))
-        {
-            return Err(Failure::usage(format!(
-                "--only {only}: no run of {} has a key that begins so; `plan` lists them",
-                self.place.file.display()
-            )));
-        }
         let is_wanted = |position: &usize| {
             self.only.as_ref().is_none_or(|only| keys[*position].starts_with(only.as_str()))
         };
@@ -97,10 +103,10 @@ impl Run {
         };
         let others = presence.iter().filter(|&&there| there == Presence::OtherStamp).count();
         if others > 0 && !self.accept_stamp {
-            eprintln!(
+            say(&format!(
                 "{others} runs are there with another stamp and are kept; they are trained anew \
                  with this one ({stamp}); --accept-stamp takes them as they are"
-            );
+            ));
         }
         Ok((0..keys.len()).filter(is_wanted).filter(is_missing).collect())
     }

@@ -9,7 +9,7 @@ use crate::axes::{Panel, Scale};
 use crate::canvas::{Canvas, Mark, Point, Stroke};
 use crate::cells::{Cell, Facet, Survey, loss_name};
 use crate::colors::{GRAY, INK, tint};
-use crate::statistics::{median, quantile_of_sorted, sorted};
+use gradus_runner::statistics::{median, quantile_of_sorted, sorted};
 
 pub(super) const CAPTION: &str = "Lines are medians over seeds, bands the middle half. A run \
     ends with a cross where it diverged; from there on it counts as worst, so a median leaves \

@@ -8,7 +8,7 @@ use crate::axes::{Panel, Scale};
 use crate::canvas::{Canvas, Mark, Stroke};
 use crate::cells::{Cell, Facet, Survey};
 use crate::colors::INK;
-use crate::statistics::median;
+use gradus_runner::statistics::median;
 
 pub(super) const CAPTION: &str = "Norm of the loss gradient of each layer with parameters, \
     counted from the input; medians over seeds. A line that falls toward the left is a gradient \

@@ -8,8 +8,8 @@ use crate::canvas::{Align, Canvas, Mark, Stroke, Text};
 use crate::cells::{Cell, Facet, Measure, Survey};
 use crate::colors::{BLUE, GRAY, GREEN, INK, PURPLE, VERMILION, WHITE, tint};
 use crate::numbers::{counted, digits, short};
-use crate::statistics::median;
 use crate::verdict::{Border, RateVerdict, verdict_of};
+use gradus_runner::statistics::median;
 
 pub(super) const CAPTION: &str = "The line is the median over seeds at the end, diverged runs \
     counted as worst; the band is the middle half; dots are single seeds; the dashed line is the \

@@ -6,8 +6,8 @@ use gradus_runner::{At, Outcome, Part, RunRecord};
 
 use crate::cells::{Cell, Measure, Survey, shown};
 use crate::numbers::{digits, short};
-use crate::statistics::{median, quantile, standard_deviation};
 use crate::verdict::{RateVerdict, Verdict};
+use gradus_runner::statistics::{median, quantile, standard_deviation};
 
 /// From this many seeds on, the spread is given as a standard deviation.
 const SEEDS_FOR_DEVIATION: usize = 10;

@@ -6,8 +6,8 @@ use gradus_runner::{Axis, Metric, Outcome, Part, RunRecord};
 
 use crate::cells::Survey;
 use crate::numbers::{counted, digits, short};
-use crate::statistics::median;
 use crate::verdict::{Border, Verdict};
+use gradus_runner::statistics::median;
 
 /// Every note that applies, most weighty first.
 pub(super) fn all(survey: &Survey<'_>, verdict: &Verdict) -> Vec<String> {

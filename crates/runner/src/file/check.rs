@@ -5,6 +5,7 @@ use std::path::Path;
 
 use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake};
 
+use super::LARGEST_FILE;
 use super::tree::{Kind, Node};
 use crate::axis::Axis;
 use crate::data::{Dataset, RawTargets};
@@ -62,6 +63,7 @@ pub(super) fn name_is_free(experiment: &Experiment, path: &Path) -> Option<Mista
     let other = others.flatten().map(|entry| entry.path()).find(|other| {
         other.extension().is_some_and(|extension| extension == "ron")
             && other.file_name() != Some(own)
+            && fs::metadata(other).is_ok_and(|file| file.is_file() && file.len() <= LARGEST_FILE)
             && fs::read_to_string(other).is_ok_and(|text| has_name(&text, &experiment.name))
     })?;
     let other = other.file_name()?.to_string_lossy().into_owned();
