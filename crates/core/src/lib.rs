@@ -41,4 +41,4 @@ pub use shape::Shape;
 /// Version of the arithmetic: it changes exactly when the same file gives other bits on the same
 /// machine. It is part of every record's stamp, and a committed trajectory holds it
 /// (`crates/runner/tests/reference.rs`).
-pub const NUMERIC_VERSION: u32 = 1;
+pub const NUMERIC_VERSION: u32 = 2;

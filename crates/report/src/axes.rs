@@ -49,8 +49,7 @@ impl Scale {
     }
 
     /// Its ends.
-    #[cfg(test)]
-    fn ends(self) -> (f64, f64) {
+    pub(crate) fn ends(self) -> (f64, f64) {
         match self {
             Scale::Linear { low, high } | Scale::Log { low, high } => (low, high),
         }
@@ -173,6 +172,41 @@ impl Panel {
         } else {
             canvas.mark(mark, (x, y), radius, color);
         }
+    }
+
+    /// Draws a line through these points, cut off where it leaves the panel above or below. What is
+    /// not finite lies at the upper end.
+    pub(crate) fn line(&self, canvas: &mut Canvas, points: &[(f64, f64)], stroke: Stroke) {
+        let placed = |&(x, y): &(f64, f64)| {
+            let share = if y.is_finite() { self.y.share(y) } else { 1.0 };
+            (self.at_x(x), share)
+        };
+        let point = |x: f64, share: f64| (x, self.bottom - share * (self.bottom - self.top));
+        let mut part: Vec<Point> = Vec::new();
+        for pair in points.windows(2) {
+            let [(x0, share0), (x1, share1)] = [placed(&pair[0]), placed(&pair[1])];
+            let (low, high) = (share0.min(share1), share0.max(share1));
+            if low >= 1.0 || high < 0.0 {
+                canvas.line(&std::mem::take(&mut part), stroke);
+                continue;
+            }
+            // An end beyond the panel moves along the line up to the edge that it crosses.
+            let end = |x: f64, share: f64| {
+                let inside = share.clamp(0.0, 1.0);
+                if inside == share {
+                    return point(x, share);
+                }
+                point(x0 + (x1 - x0) * (inside - share0) / (share1 - share0), inside)
+            };
+            if part.is_empty() {
+                part.push(end(x0, share0));
+            }
+            part.push(end(x1, share1));
+            if !(0.0..=1.0).contains(&share1) {
+                canvas.line(&std::mem::take(&mut part), stroke);
+            }
+        }
+        canvas.line(&part, stroke);
     }
 
     /// Draws grid and frame.

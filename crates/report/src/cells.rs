@@ -179,6 +179,11 @@ impl<'a> Cell<'a> {
         records.filter(|record| !matches!(record.outcome, Outcome::Failed { .. }))
     }
 
+    /// The seeds of [`Cell::records`], in the same order.
+    pub(crate) fn seeds(&self) -> Vec<u64> {
+        self.records().map(|record| record.seed).collect()
+    }
+
     /// How its runs ended.
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts { planned: self.runs.len(), ..Counts::default() };

@@ -4,7 +4,7 @@ use gradus_runner::Results;
 use serde::Serialize;
 
 use crate::cells::{Cell, Facet, Survey, shown};
-use crate::numbers::{counted, short};
+use crate::numbers::{counted, digits, short};
 use gradus_runner::statistics::{
     argmin, bootstrap_best, median, run_around, standard_deviation, within_one_error,
 };
@@ -173,6 +173,8 @@ fn rate_verdict(survey: &Survey<'_>, facet: &Facet) -> RateVerdict {
     let Some(best) = argmin(&medians) else { return verdict };
     let ends = |[low, high]: [usize; 2]| [rates[low], rates[high]];
     let decades = |low: f64, high: f64| libm::log10(high / low);
+    // Only equal seeds can be paired: with runs missing there is no interval yet.
+    let is_paired = cells.iter().all(|cell| cell.seeds() == cells[best].seeds());
     let near: Option<Vec<bool>> =
         costs.iter().map(|costs_here| within_one_error(costs_here, &costs[best])).collect();
     let on_plateau: Vec<bool> = if survey.judged.metric.higher_is_better() {
@@ -183,9 +185,8 @@ fn rate_verdict(survey: &Survey<'_>, facet: &Facet) -> RateVerdict {
     let plateau = ends(run_around(best, &on_plateau));
     verdict.best_rate = Some(rates[best]);
     verdict.best_median = Some(survey.judged.value_of_cost(medians[best]));
-    // Only whole columns can be paired: with runs missing there is no interval yet.
-    let is_complete = costs.iter().all(|costs_here| costs_here.len() == costs[best].len());
-    verdict.interval = is_complete.then(|| bootstrap_best(&costs)).flatten().map(ends);
+    verdict.interval = is_paired.then(|| bootstrap_best(&costs)).flatten().map(ends);
+    let near = near.filter(|_| is_paired);
     verdict.within_one_error = near.map(|near| ends(run_around(best, &near)));
     verdict.plateau = Some(plateau);
     verdict.plateau_decades = Some(decades(plateau[0], plateau[1]));
@@ -304,18 +305,39 @@ fn cell_sentence(survey: &Survey<'_>, verdict: &Verdict, best: &Best) -> String 
         }
         _ => format!(
             ", middle half {} to {}",
-            short(best.better_quartile.min(best.worse_quartile)),
-            short(best.better_quartile.max(best.worse_quartile)),
+            digits(best.better_quartile.min(best.worse_quartile), 4),
+            digits(best.better_quartile.max(best.worse_quartile), 4),
         ),
     };
     let median = if place.is_empty() { "Median" } else { "median" };
     let seeds = counted(best.seeds, "seed");
-    let mut text =
-        format!("{place}{median} {} {} over {seeds}{spread}", verdict.judged, short(best.median));
+    let mut text = format!(
+        "{place}{median} {} {} over {seeds}{spread}",
+        verdict.judged,
+        digits(best.median, 4)
+    );
     for (count, word) in [(verdict.diverged, "diverged"), (verdict.stalled, "stalled")] {
         if count > 0 {
             text += &format!("; {count} of {} {word}", counted(verdict.runs, "run"));
+            text += &whole_cells(survey, word);
         }
     }
     text
+}
+
+/// The cells all of whose runs ended this way, by name as long as they are few:
+/// ` (plain in every seed)`. Empty for a single cell.
+fn whole_cells(survey: &Survey<'_>, word: &str) -> String {
+    let ends_so = |cell: &&Cell<'_>| {
+        let counts = cell.counts();
+        let count = if word == "diverged" { counts.diverged } else { counts.stalled };
+        count > 0 && count == counts.finished()
+    };
+    let labels: Vec<String> = survey.cells.iter().filter(ends_so).map(Cell::label).collect();
+    match labels.len() {
+        _ if survey.cells.len() == 1 => String::new(),
+        0 => " (no cell in every seed)".to_string(),
+        1..=4 => format!(" (in every seed: {})", labels.join("; ")),
+        many => format!(" (in every seed: {many} of {} cells)", survey.cells.len()),
+    }
 }

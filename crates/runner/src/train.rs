@@ -59,9 +59,13 @@ pub fn train<T: Scalar>(experiment: &Experiment, seed: u64, data: &Prepared<T>) 
     run.finish(diverged)
 }
 
-/// Every epoch has an order of its own; when one batch holds everything there is nothing to order.
+/// Every epoch has an order of its own, a function of seed and epoch and not of the order before;
+/// when one batch holds everything there is nothing to order.
 fn shuffle(order: &mut [u32], batch_rows: usize, seed: u64, epoch: u64) {
     if batch_rows < order.len() {
+        for (row, position) in order.iter_mut().zip(0..) {
+            *row = position;
+        }
         Stream::new(seed, "shuffle", epoch, 0).shuffle(order);
     }
 }

@@ -106,9 +106,20 @@ fn legend(survey: &Survey<'_>) -> Vec<Entry> {
     if survey.cells.iter().any(|cell| cell.counts().diverged > 0) {
         entries.push((Sample::Mark(Mark::Cross, INK), "a run diverged".into()));
     }
-    let dotted = Stroke::new(GRAY, 1.6).dashed(&[2.5, 4.5]);
-    entries.push((Sample::Line(dotted), "best constant prediction (training part)".into()));
+    if constant(survey).is_finite() {
+        let words = "best constant prediction (training part)";
+        entries.push((Sample::Line(constant_stroke()), words.into()));
+    }
     entries
+}
+
+/// What a constant prediction reaches on the training part; NaN where no run is there.
+fn constant(survey: &Survey<'_>) -> f64 {
+    median(&survey.records().map(|record| record.constant_loss).collect::<Vec<_>>())
+}
+
+fn constant_stroke() -> Stroke {
+    Stroke::new(GRAY, 1.6).dashed(&[2.5, 4.5])
 }
 
 /// Index of the last point of a curve that is shown: the first at or after the divergence.
@@ -162,10 +173,19 @@ fn scales(survey: &Survey<'_>, all: &[Vec<Series>]) -> (Scale, Scale) {
     let series = || all.iter().flatten();
     let last = series().flat_map(|s| s.epochs.iter().copied()).fold(1.0, f64::max);
     let initial = median(&survey.records().map(|record| record.initial_loss).collect::<Vec<_>>());
-    let bound = if initial.is_finite() && initial > 0.0 { initial * TOP } else { f64::INFINITY };
+    // What a run ends at is shown even if it is worse than that, up to a further factor.
+    let ends = series().filter_map(|s| s.quartiles.last().map(|[_, median, _]| *median));
+    let worst_end = ends.filter(|end| end.is_finite()).fold(0.0, f64::max);
+    let bound = match initial {
+        initial if initial.is_finite() && initial > 0.0 => {
+            (initial * TOP).max(worst_end.min(initial * TOP * TOP))
+        }
+        _ => f64::INFINITY,
+    };
     let values = series().flat_map(|s| s.quartiles.iter().flatten().copied());
     let values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
-    let values = values.into_iter().map(|value| value.min(bound)).chain([initial]);
+    let values =
+        values.into_iter().map(|value| value.min(bound)).chain([initial, constant(survey)]);
     (Scale::Linear { low: 0.0, high: last }, Scale::over(values, 3.0, 0.04))
 }
 
@@ -174,31 +194,20 @@ fn draw_panel(survey: &Survey<'_>, key: &Key, canvas: &mut Canvas, panel: &Panel
     for series in all {
         draw_band(canvas, panel, series, key.stroke(survey, series.cell));
     }
-    let constants: Vec<f64> = survey.records().map(|record| record.constant_loss).collect();
-    let constant = median(&constants);
-    if constant.is_finite() && (0.0..=1.0).contains(&panel.y.share(constant)) {
-        let y = panel.at_y(constant);
-        let stroke = Stroke::new(GRAY, 1.6).dashed(&[2.5, 4.5]);
-        canvas.line(&[(panel.left, y), (panel.right, y)], stroke);
-    }
+    let (from, to) = panel.x.ends();
+    let constant = constant(survey);
+    panel.line(canvas, &[(from, constant), (to, constant)], constant_stroke());
     for series in all {
         let stroke = key.stroke(survey, series.cell);
-        let mut points = Vec::new();
-        for (&epoch, [_, median, _]) in series.epochs.iter().zip(&series.quartiles) {
-            points.push(panel.at(epoch, *median));
-            if !median.is_finite() {
-                break;
-            }
-        }
-        // A median that was never finite is not a line along the top.
-        if series.quartiles.first().is_some_and(|[_, median, _]| median.is_finite()) {
-            canvas.line(&points, stroke);
-        }
+        let medians = series.quartiles.iter().map(|[_, median, _]| *median);
+        let points: Vec<(f64, f64)> = series.epochs.iter().copied().zip(medians).collect();
+        panel.line(canvas, &points, stroke);
         // Marks tell categories apart, and show a curve of a single point.
         let mark = key.mark(series.cell);
-        if mark != Mark::Dot || points.len() == 1 {
-            for point in points.iter().step_by((points.len() / 8).max(1)) {
-                canvas.mark(mark, *point, 5.0, stroke.color);
+        let finite: Vec<_> = points.iter().filter(|(_, median)| median.is_finite()).collect();
+        if mark != Mark::Dot || finite.len() == 1 {
+            for &&at in finite.iter().step_by((finite.len() / 8).max(1)) {
+                panel.mark(canvas, mark, at, 5.0, stroke.color);
             }
         }
     }

@@ -121,8 +121,7 @@ fn scales(panels: &[(String, Vec<Depth>)]) -> (Scale, Scale) {
 
 fn draw_depth(canvas: &mut Canvas, panel: &Panel, depth: &Depth, stroke: Stroke, mark: Mark) {
     let places = || depth.norms.iter().enumerate().map(|(index, &norm)| (index as f64 + 1.0, norm));
-    let points: Vec<_> = places().map(|(x, norm)| panel.at(x, norm)).collect();
-    canvas.line(&points, stroke);
+    panel.line(canvas, &places().collect::<Vec<_>>(), stroke);
     for at in places() {
         panel.mark(canvas, mark, at, 5.0, stroke.color);
     }

@@ -18,6 +18,8 @@ pub(super) const CAPTION: &str = "The line is the median over seeds at the end, 
 
 /// More panels than this do not fit on a picture that one can read.
 pub(super) const MOST_PANELS: usize = 12;
+/// Two lines nearer to each other than this share of their value are one line to the eye.
+const VISIBLE: f64 = 0.005;
 const RAIL: f64 = 34.0;
 const NOTES: f64 = 56.0;
 const STRIP: f64 = 40.0;
@@ -98,16 +100,17 @@ fn initial_value(survey: &Survey<'_>, measure: &Measure) -> Option<f64> {
 
 fn legend(survey: &Survey<'_>, measure: &Measure, initial: Option<f64>) -> Vec<Entry> {
     let line = Stroke::new(INK, 2.8);
-    let mut entries: Vec<Entry> = vec![
-        (Sample::MarkedLine(line, Mark::Dot), format!("median {}", measure.moment())),
-        (Sample::Mark(Mark::Dot, tint(BLUE, 0.65)), "one seed".into()),
-    ];
-    if survey.n_seeds() > 1 {
+    let several = survey.n_seeds() > 1;
+    let words = if several { format!("median {}", measure.moment()) } else { measure.moment() };
+    let mut entries: Vec<Entry> = vec![(Sample::MarkedLine(line, Mark::Dot), words)];
+    if several {
+        entries.push((Sample::Mark(Mark::Dot, tint(BLUE, 0.65)), "one seed".into()));
         entries.push((Sample::Band(tint(BLUE, 0.22)), "middle half of the seeds".into()));
     }
-    if measure.at != At::Best {
+    if shows_best(survey, measure) {
         let dashed = Stroke::new(BLUE, 2.2).dashed(DASHES);
-        entries.push((Sample::Line(dashed), "median of the best epoch".into()));
+        let words = if several { "median of the best epoch" } else { "best epoch" };
+        entries.push((Sample::Line(dashed), words.into()));
     }
     if let Some(initial) = initial {
         let dotted = Stroke::new(GRAY, 2.0).dashed(DOTS);
@@ -124,6 +127,16 @@ fn legend(survey: &Survey<'_>, measure: &Measure, initial: Option<f64>) -> Vec<E
         entries.push((Sample::Band(tint(VERMILION, 0.16)), "most diverge".into()));
     }
     entries
+}
+
+/// Whether the best epoch is another line than the end anywhere.
+fn shows_best(survey: &Survey<'_>, measure: &Measure) -> bool {
+    let at_best = measure.at(At::Best);
+    let differs = |cell: &Cell<'_>| {
+        let (end, best) = (cell.value_at(measure, 0.5), cell.value_at(&at_best, 0.5));
+        end.is_finite() && (end - best).abs() > VISIBLE * end.abs()
+    };
+    survey.cells.iter().any(differs)
 }
 
 /// The scale of the values: accuracy from 0 to 1 as far as needed; a loss logarithmic from a
@@ -235,7 +248,7 @@ impl Picture<'_> {
             let ends = [(panel.left, panel.at_y(initial)), (panel.right, panel.at_y(initial))];
             canvas.line(&ends, Stroke::new(GRAY, 2.0).dashed(DOTS));
         }
-        if self.measure.at != At::Best {
+        if shows_best(self.survey, self.measure) {
             self.draw_line(canvas, &share(&at_best, 0.5), Stroke::new(BLUE, 2.2).dashed(DASHES));
         }
         let radius = if self.survey.n_seeds() > 30 { 2.2 } else { 3.8 };
@@ -255,10 +268,7 @@ impl Picture<'_> {
     /// A line through the finite values; it leaves the panel toward an infinite neighbor.
     fn draw_line(&self, canvas: &mut Canvas, values: &[(f64, f64)], stroke: Stroke) {
         for part in values.chunk_by(|a, b| a.1.is_finite() && b.1.is_finite()) {
-            let points: Vec<_> = part.iter().map(|&(x, y)| self.panel.at(x, y)).collect();
-            if part[0].1.is_finite() {
-                canvas.line(&points, stroke);
-            }
+            self.panel.line(canvas, part, stroke);
         }
     }
 

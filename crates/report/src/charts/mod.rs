@@ -8,7 +8,7 @@ mod sheet;
 mod key;
 mod learning_rate;
 mod curves;
-mod gradients;
+pub(crate) mod gradients;
 mod accuracy;
 
 use crate::canvas::Canvas;

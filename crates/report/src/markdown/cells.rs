@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use gradus_runner::{At, Outcome, Part, RunRecord};
 
 use crate::cells::{Cell, Measure, Survey, shown};
+use crate::charts::gradients::norms;
 use crate::numbers::{digits, short};
 use crate::verdict::{RateVerdict, Verdict};
 use gradus_runner::statistics::{median, quantile, standard_deviation};
@@ -91,7 +92,9 @@ fn spread_of(survey: &Survey<'_>, cell: &Cell<'_>) -> String {
         return "–".to_string();
     }
     if survey.n_seeds() >= SEEDS_FOR_DEVIATION {
-        return short(standard_deviation(&costs));
+        // With a diverged run among them there is no finite spread.
+        let deviation = standard_deviation(&costs);
+        return if deviation.is_finite() { short(deviation) } else { "inf".to_string() };
     }
     let ends = [quantile(&costs, 0.25), quantile(&costs, 0.75)];
     let [a, b] = ends.map(|cost| survey.judged.value_of_cost(cost));
@@ -191,6 +194,40 @@ pub(super) fn parameters(survey: &Survey<'_>) -> String {
             };
             let values: Vec<f64> = cell.records().filter_map(of_run).collect();
             line.push(digits(median(&values), 10));
+        }
+        table.push_str(&row(&line));
+    }
+    table
+}
+
+/// How much of the gradient reaches the first layer, before and after training.
+pub(super) fn gradients(survey: &Survey<'_>) -> String {
+    let is_deep = |cell: &&Cell<'_>| norms(cell, <[f64]>::first).len() > 1;
+    if !survey.cells.iter().any(|cell| is_deep(&cell)) {
+        return String::new();
+    }
+    let head = [
+        "cell",
+        "layers with parameters",
+        "first layer, first step",
+        "last layer",
+        "ratio",
+        "first layer, end",
+        "last layer",
+        "ratio",
+    ];
+    let mut table = format!(
+        "\nGradient norm of the first and the last layer, medians over seeds (a ratio far below 1: \
+         the gradient vanishes on its way back; far above 1: it explodes):\n\n{}",
+        row(&head.map(String::from))
+    );
+    table.push_str(&row(&vec!["---".to_string(); head.len()]));
+    for cell in survey.cells.iter().filter(is_deep) {
+        let (start, end) = (norms(cell, <[f64]>::first), norms(cell, <[f64]>::last));
+        let mut line = vec![cell.label(), start.len().to_string()];
+        for norms in [start, end] {
+            let (first, last) = (norms[0], norms[norms.len() - 1]);
+            line.extend([first, last, first / last].map(short));
         }
         table.push_str(&row(&line));
     }

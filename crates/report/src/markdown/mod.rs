@@ -30,6 +30,7 @@ pub(crate) fn text(survey: &Survey<'_>, verdict: &Verdict, charts: &[&Chart]) ->
     page.push_str(&cells::rates(verdict));
     page.push_str(&cells::parameters(survey));
     page.push_str(&cells::sharpness(survey));
+    page.push_str(&cells::gradients(survey));
     page.push_str("\n## To be read with it\n\n");
     for note in notes::all(survey, verdict) {
         let _ = writeln!(page, "- {note}");
