@@ -173,8 +173,9 @@ fn scales(survey: &Survey<'_>, all: &[Vec<Series>]) -> (Scale, Scale) {
     let series = || all.iter().flatten();
     let last = series().flat_map(|s| s.epochs.iter().copied()).fold(1.0, f64::max);
     let initial = median(&survey.records().map(|record| record.initial_loss).collect::<Vec<_>>());
-    // What a run ends at is shown even if it is worse than that, up to a further factor.
-    let ends = series().filter_map(|s| s.quartiles.last().map(|[_, median, _]| *median));
+    // What trained runs end at is shown even if it is worse than that, up to a further factor.
+    let trained = series().filter(|s| survey.cells[s.cell].counts().diverged_share() <= 0.5);
+    let ends = trained.filter_map(|s| s.quartiles.last().map(|[_, median, _]| *median));
     let worst_end = ends.filter(|end| end.is_finite()).fold(0.0, f64::max);
     let bound = match initial {
         initial if initial.is_finite() && initial > 0.0 => {
@@ -204,9 +205,9 @@ fn draw_panel(survey: &Survey<'_>, key: &Key, canvas: &mut Canvas, panel: &Panel
         panel.line(canvas, &points, stroke);
         // Marks tell categories apart, and show a curve of a single point.
         let mark = key.mark(series.cell);
-        let finite: Vec<_> = points.iter().filter(|(_, median)| median.is_finite()).collect();
-        if mark != Mark::Dot || finite.len() == 1 {
-            for &&at in finite.iter().step_by((finite.len() / 8).max(1)) {
+        let inside: Vec<_> = points.iter().filter(|(_, y)| panel.y.share(*y) <= 1.0).collect();
+        if mark != Mark::Dot || points.len() == 1 {
+            for &&at in inside.iter().step_by((inside.len() / 8).max(1)) {
                 panel.mark(canvas, mark, at, 5.0, stroke.color);
             }
         }
@@ -226,10 +227,12 @@ fn draw_panel(survey: &Survey<'_>, key: &Key, canvas: &mut Canvas, panel: &Panel
     }
 }
 
+/// The band of a cell of which runs diverge ends where it leaves the panel: from there on it would
+/// cover the picture and say nothing.
 fn draw_band(canvas: &mut Canvas, panel: &Panel, series: &Series, stroke: Stroke) {
     let points = series.epochs.iter().zip(&series.quartiles);
     let edges: Vec<(f64, f64, f64)> = points
-        .take_while(|(_, [better, ..])| better.is_finite())
+        .take_while(|(_, [.., worse])| series.ends.is_empty() || panel.y.share(*worse) <= 1.0)
         .map(|(&epoch, [better, _, worse])| {
             (panel.at_x(epoch), panel.at_y(*better), panel.at_y(*worse))
         })

@@ -56,7 +56,11 @@ pub(super) fn draw_measure(survey: &Survey<'_>, measure: &Measure) -> Canvas {
         &subtitle,
         &legend(survey, measure, initial),
     );
-    let x = Scale::over(survey.rates().into_iter(), 3.0, 0.04);
+    let x = match survey.rates().as_slice() {
+        // A single rate needs neighbors to be read.
+        &[rate] => Scale::Log { low: rate / 4.0, high: rate * 4.0 },
+        rates => Scale::over(rates.iter().copied(), 3.0, 0.04),
+    };
     let y = value_scale(survey, measure, initial);
     let verdicts = (*measure == survey.judged).then(|| verdict_of(survey).learning_rates);
     let column_width = (width - 2.0 * EDGE) / n_columns as f64;
@@ -229,6 +233,7 @@ impl Picture<'_> {
         let share = |measure: &Measure, share: f64| -> Vec<(f64, f64)> {
             self.cells().map(|(rate, cell)| (rate, cell.value_at(measure, share))).collect()
         };
+        let medians = share(self.measure, 0.5);
         let (better, worse) = (share(self.measure, 0.25), share(self.measure, 0.75));
         if self.survey.n_seeds() > 1 {
             let edges: Vec<(f64, f64, f64)> = better
@@ -236,8 +241,9 @@ impl Picture<'_> {
                 .zip(&worse)
                 .map(|(low, high)| (panel.at_x(low.0), panel.at_y(low.1), panel.at_y(high.1)))
                 .collect();
+            // Without a median the middle half has no middle.
             let mut from = 0;
-            for part in better.chunk_by(|a, b| a.1.is_finite() == b.1.is_finite()) {
+            for part in medians.chunk_by(|a, b| a.1.is_finite() == b.1.is_finite()) {
                 if part[0].1.is_finite() {
                     canvas.band(&edges[from..from + part.len()], tint(BLUE, 0.55), 0.4);
                 }
@@ -258,7 +264,6 @@ impl Picture<'_> {
                 panel.mark(canvas, Mark::Dot, at, radius, tint(BLUE, 0.65));
             }
         }
-        let medians = share(self.measure, 0.5);
         self.draw_line(canvas, &medians, Stroke::new(INK, 2.8));
         for &(rate, value) in medians.iter().filter(|(_, value)| value.is_finite()) {
             panel.mark(canvas, Mark::Dot, (rate, value), 5.2, INK);
@@ -276,22 +281,25 @@ impl Picture<'_> {
     fn draw_notes(&self, canvas: &mut Canvas) {
         let Panel { left, right, top, bottom, .. } = self.panel;
         let mut notes = Vec::new();
-        for (moment, limit) in stability_limits(self.survey, self.facet) {
-            let share = self.panel.x.share(limit);
-            let x = self.panel.at_x(limit);
-            let words = format!("2/λ {moment}: {}", digits(limit, 4));
-            let words = if share > 1.0 { words + " →" } else { words };
-            if (0.0..=1.0).contains(&share) {
+        let limits = stability_limits(self.survey, self.facet);
+        for &(_, limit) in &limits {
+            if (0.0..=1.0).contains(&self.panel.x.share(limit)) {
+                let x = self.panel.at_x(limit);
                 let stroke = Stroke::new(PURPLE, 2.2).dashed(DASHES);
                 canvas.line(&[(x, top - RAIL), (x, bottom)], stroke);
             }
-            notes.push(Note { x, words, color: PURPLE, is_bold: false });
+        }
+        if let Some(&(_, first)) = limits.first() {
+            let values = limits.iter().map(|(moment, limit)| format!("{} {moment}", digits(*limit, 4)));
+            let words = format!("2/λ: {}", values.collect::<Vec<_>>().join(", "));
+            let words = if self.panel.x.share(first) > 1.0 { words + " →" } else { words };
+            notes.push(Note { x: self.panel.at_x(first), words, color: PURPLE, is_bold: false });
         }
         if let Some((rate, verdict)) = self.verdict.and_then(|v| Some((v.best_rate?, v))) {
             let x = self.panel.at_x(rate);
             canvas.line(&[(x, top - RAIL), (x, bottom)], Stroke::new(GREEN, 2.0));
             let mut words = format!("best {}", short(rate));
-            if let Some([low, high]) = verdict.interval {
+            if let Some([low, high]) = verdict.interval.filter(|[low, high]| low < high) {
                 let (from, to) = (self.panel.at_x(low), self.panel.at_x(high));
                 let y = bottom - 12.0;
                 canvas.line(&[(from, y), (to, y)], Stroke::new(GREEN, 5.0));
@@ -299,6 +307,9 @@ impl Picture<'_> {
                     canvas.line(&[(end, y - 7.0), (end, y + 7.0)], Stroke::new(GREEN, 2.4));
                 }
                 words += &format!(", 95 % interval {} to {}", short(low), short(high));
+            }
+            if verdict.interval.is_some_and(|[low, high]| low == high) {
+                words += " (95 % interval: this rate alone)";
             }
             match verdict.border {
                 Some(Border::Highest) => words += "; extend the range →",
