@@ -10,12 +10,16 @@ const RATES: usize = 5;
 
 /// A sweep of five rates from 0.01 to 100 and `seeds` seeds, with nothing trained yet.
 fn empty(seeds: usize) -> Results {
+    planned(&format!("LearningRate(Log(from: 0.01, to: 100.0, points: {RATES}))"), seeds)
+}
+
+/// A sweep of these axes and `seeds` seeds, with nothing trained yet.
+fn planned(axes: &str, seeds: usize) -> Results {
     let text = format!(
         "// Which rate is best?\n(name: \"made\", data: (source: Iris, split: (validation: 0.2)),
-         model: [Dense(3)], loss: CrossEntropy, optimizer: (learning_rate: 1.0),
-         train: (epochs: 3, batch: 10),
-         sweep: (axes: [LearningRate(Log(from: 0.01, to: 100.0, points: {RATES}))],
-         seeds: {seeds}))"
+         model: [Dense(3)], loss: CrossEntropy,
+         optimizer: (chain: [Momentum(0.5)], learning_rate: 1.0),
+         train: (epochs: 3, batch: 10), sweep: (axes: [{axes}], seeds: {seeds}))"
     );
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("made.ron");
@@ -219,4 +223,113 @@ fn no_corner_breaks_the_report() {
     let short = page(&short);
     assert!(short.contains("5 of 5 runs stalled"), "{short}");
     assert!(short.contains("One seed a cell"), "{short}");
+}
+
+/// A curve of a layer at the first step and at the end.
+fn norm_of(layer: u64, values: [f64; 2]) -> Curve {
+    Curve {
+        split: "train".to_string(),
+        metric: "gradient_norm".to_string(),
+        layer: Some(layer),
+        epochs: vec![0, 3],
+        steps: vec![0, 36],
+        values: values.to_vec(),
+    }
+}
+
+/// Rates within each of twelve other cells, labels longer than their place, norms of gradients
+/// that vanish and explode, a stability limit: every chart is there, and the page tells of it.
+#[test]
+fn many_axes_long_labels_and_gradients_are_drawn() {
+    let chain = "Momentum(0.9), L2(0.0001), L1(0.00001), ClipNorm(1.0), ClipValue(0.5)";
+    let axes = format!(
+        "LearningRate(Log(from: 0.01, to: 1.0, points: 3)), Chain([[{chain}], [], [Momentum(0.9)]]),
+         Batch([8, 16, 32, 64])"
+    );
+    let mut results = planned(&axes, 2);
+    for run in &mut results.runs {
+        let mut record = record(run, &[1.2, 0.5, 0.3, 0.2], Outcome::Trained);
+        record.curves.push(norm_of(0, [1e-9, 0.0]));
+        record.curves.push(norm_of(2, [1.0, f64::INFINITY]));
+        let sharpness = Curve { metric: "sharpness".to_string(), ..norm_of(0, [8.0, 4.0]) };
+        record.curves.push(Curve { layer: None, ..sharpness });
+        run.record = Some(record);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let report = write_report(&results, folder.path()).expect("written");
+    let names: Vec<_> = report.files.iter().filter_map(|file| file.file_name()).collect();
+    for name in ["learning_rate.png", "curves.png", "gradients.png", "accuracy.png"] {
+        assert!(names.contains(&std::ffi::OsStr::new(name)), "{name} is missing: {names:?}");
+    }
+    let page = fs::read_to_string(folder.path().join("report.md")).expect("the page is there");
+    assert!(page.contains("| 2 | 1e-9 | 1 | 1e-9 | 0 | inf | 0 |"), "{page}");
+    assert!(page.contains("| 8 | 0.25 | 4 | 0.5 |"), "{page}");
+    assert!(report.verdict.contains("best of 12 combinations of the other axes"));
+}
+
+/// Forty rates and a thousand seeds take seconds, not minutes, and a bootstrap.
+#[test]
+fn a_thousand_seeds_are_summed_up() {
+    let axes = "LearningRate(Log(from: 0.0001, to: 10.0, points: 40))";
+    let mut results = planned(axes, 1000);
+    for run in &mut results.runs {
+        let end = 0.1 + 0.01 * (run.cell as f64 - 20.0).abs() + 0.001 * (run.seed % 7) as f64;
+        run.record = Some(record(run, &[1.2, end], Outcome::Trained));
+    }
+    let verdict = verdict(&results);
+    let best = verdict.learning_rates[0].best_rate;
+    assert_eq!(verdict.learning_rates[0].interval.map(|ends| ends.map(Some)), Some([best; 2]));
+}
+
+/// Without a learning rate the sentence names the cells that never came to anything.
+#[test]
+fn the_verdict_names_cells_that_fail_in_every_seed() {
+    let mut results = planned("Momentum(List([0.0, 0.5, 0.9]))", 2);
+    for run in &mut results.runs {
+        let outcome = if run.cell == 2 { diverged() } else { Outcome::Trained };
+        run.record = Some(record(run, &[1.2, 0.2 + 0.1 * run.cell as f64], outcome));
+    }
+    let sentence = verdict(&results).sentence;
+    assert!(sentence.starts_with("Best of 3 cells: momentum 0: median validation loss"));
+    assert!(sentence.ends_with("2 of 6 runs diverged (in every seed: 0.9)."), "{sentence}");
+}
+
+/// Each cell lacks a run, but of another seed: there is nothing to pair, however equal the counts.
+#[test]
+fn only_equal_seeds_are_paired() {
+    let mut results = filled(3);
+    assert!(verdict(&results).learning_rates[0].interval.is_some());
+    for run in &mut results.runs {
+        if run.seed == run.cell as u64 % 3 {
+            run.record = None;
+        }
+    }
+    let rate = &verdict(&results).learning_rates[0];
+    assert_eq!((rate.best_rate, rate.interval, rate.within_one_error), (Some(1.0), None, None));
+}
+
+/// Scripts read this: a change of it belongs into the changelog.
+#[test]
+fn the_table_of_runs_keeps_its_form() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut results = filled(1);
+    results.runs.iter_mut().for_each(|run| run.key = format!("key{}", run.position));
+    results.runs[1].record = None;
+    write_report(&results, folder.path()).expect("written");
+    let table = fs::read_to_string(folder.path().join("runs.csv")).expect("it is there");
+    let lines: Vec<&str> = table.lines().collect();
+    let head = "position,key,learning_rate,seed,outcome,diverged_step,diverged_quantity,\
+                diverged_layer,epochs,steps,parameters,initial_loss,constant_loss,judged,\
+                train_running_loss_final,train_running_loss_best,train_running_loss_best_epoch,\
+                validation_loss_final,validation_loss_best,validation_loss_best_epoch,\
+                validation_accuracy_final,validation_accuracy_best,validation_accuracy_best_epoch,\
+                weights_digest";
+    assert_eq!(lines[0], head);
+    let trained = "0,key0,0.01,0,trained,,,,3,36,15,1.2,1.0986,0.5,0.5,0.5,2,0.5,0.5,2,\
+                   0.6666666666666666,0.6666666666666666,2,00";
+    assert_eq!(lines[1], trained);
+    assert_eq!(lines[2], format!("1,key1,0.1,0,missing{}", ",".repeat(19)));
+    assert!(
+        lines[5].starts_with("4,key4,100,0,diverged,15,loss not finite,,3,36,15,1.2,1.0986,inf,")
+    );
 }

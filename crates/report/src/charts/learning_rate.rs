@@ -3,7 +3,7 @@
 use gradus_runner::At;
 
 use super::sheet::{EDGE, Entry, Sample, Sheet, columns, hatch};
-use crate::axes::{Panel, Scale, TICK_SIZE};
+use crate::axes::{Panel, Scale, TICK_SIZE, fitted};
 use crate::canvas::{Align, Canvas, Mark, Stroke, Text};
 use crate::cells::{Cell, Facet, Measure, Survey};
 use crate::colors::{BLUE, GRAY, GREEN, INK, PURPLE, VERMILION, WHITE, tint};
@@ -277,29 +277,57 @@ impl Picture<'_> {
         }
     }
 
-    /// The best rate with its interval, and the stability limit.
+    /// The best rate with its interval, and the stability limit, their words in rows above.
     fn draw_notes(&self, canvas: &mut Canvas) {
-        let Panel { left, right, top, bottom, .. } = self.panel;
-        let mut notes = Vec::new();
+        let Panel { left, right, top, .. } = self.panel;
+        let limits = self.draw_limits(canvas);
+        let best = self.draw_best(canvas);
+        // Each in the lowest row in which it touches no other.
+        let mut rows: [Vec<(f64, f64)>; 2] = Default::default();
+        for note in best.into_iter().chain(limits) {
+            let text = Text { is_bold: note.is_bold, ..Text::new(TICK_SIZE, note.color) };
+            let words = fitted(&note.words, right - left + 50.0, text);
+            let half = text.width(&words) / 2.0 + 6.0;
+            let x = note.x.clamp((left + half - 60.0).min(right - half), (right - half).max(left));
+            let is_free = |row: &Vec<(f64, f64)>| {
+                row.iter().all(|&(from, to)| x + half < from || x - half > to)
+            };
+            let row = rows.iter().position(is_free).unwrap_or(1);
+            rows[row].push((x - half, x + half));
+            let y = top - RAIL - 14.0 - 24.0 * row as f64;
+            canvas.text((x, y), &words, text.aligned(Align::Center));
+        }
+    }
+
+    fn draw_limits(&self, canvas: &mut Canvas) -> Option<Note> {
         let limits = stability_limits(self.survey, self.facet);
         for &(_, limit) in &limits {
             if (0.0..=1.0).contains(&self.panel.x.share(limit)) {
                 let x = self.panel.at_x(limit);
                 let stroke = Stroke::new(PURPLE, 2.2).dashed(DASHES);
-                canvas.line(&[(x, top - RAIL), (x, bottom)], stroke);
+                canvas.line(&[(x, self.panel.top - RAIL), (x, self.panel.bottom)], stroke);
             }
         }
-        if let Some(&(_, first)) = limits.first() {
-            let values = limits.iter().map(|(moment, limit)| format!("{} {moment}", digits(*limit, 4)));
-            let words = format!("2/λ: {}", values.collect::<Vec<_>>().join(", "));
-            let words = if self.panel.x.share(first) > 1.0 { words + " →" } else { words };
-            notes.push(Note { x: self.panel.at_x(first), words, color: PURPLE, is_bold: false });
-        }
-        if let Some((rate, verdict)) = self.verdict.and_then(|v| Some((v.best_rate?, v))) {
-            let x = self.panel.at_x(rate);
-            canvas.line(&[(x, top - RAIL), (x, bottom)], Stroke::new(GREEN, 2.0));
-            let mut words = format!("best {}", short(rate));
-            if let Some([low, high]) = verdict.interval.filter(|[low, high]| low < high) {
+        let (_, first) = *limits.first()?;
+        let values = limits.iter().map(|(moment, limit)| format!("{} {moment}", digits(*limit, 4)));
+        let words = format!("2/λ: {}", values.collect::<Vec<_>>().join(", "));
+        let words = match self.panel.x.share(first) {
+            beyond if beyond > 1.0 => words + " →",
+            below if below < 0.0 => format!("← {words}"),
+            _ => words,
+        };
+        Some(Note { x: self.panel.at_x(first), words, color: PURPLE, is_bold: false })
+    }
+
+    fn draw_best(&self, canvas: &mut Canvas) -> Option<Note> {
+        let verdict = self.verdict?;
+        let (rate, value) = (verdict.best_rate?, verdict.best_median?);
+        let Panel { top, bottom, .. } = self.panel;
+        let x = self.panel.at_x(rate);
+        canvas.line(&[(x, top - RAIL), (x, bottom)], Stroke::new(GREEN, 2.0));
+        let mut words = format!("best {}", short(rate));
+        match verdict.interval {
+            Some([low, high]) if low < high => {
                 let (from, to) = (self.panel.at_x(low), self.panel.at_x(high));
                 let y = bottom - 12.0;
                 canvas.line(&[(from, y), (to, y)], Stroke::new(GREEN, 5.0));
@@ -308,36 +336,18 @@ impl Picture<'_> {
                 }
                 words += &format!(", 95 % interval {} to {}", short(low), short(high));
             }
-            if verdict.interval.is_some_and(|[low, high]| low == high) {
-                words += " (95 % interval: this rate alone)";
-            }
-            match verdict.border {
-                Some(Border::Highest) => words += "; extend the range →",
-                Some(Border::Lowest) => words = format!("← extend the range; {words}"),
-                None => {}
-            }
-            if let Some(value) = verdict.best_median {
-                let at = self.panel.at(rate, value);
-                canvas.mark(Mark::Diamond, at, 12.0, WHITE);
-                canvas.mark(Mark::Diamond, at, 9.5, GREEN);
-            }
-            notes.insert(0, Note { x, words, color: GREEN, is_bold: true });
+            Some(_) => words += " (95 % interval: this rate alone)",
+            None => {}
         }
-        // Each in the lowest row in which it touches no other.
-        let mut rows: [Vec<(f64, f64)>; 2] = Default::default();
-        for note in notes {
-            let mut text = Text::new(TICK_SIZE, note.color);
-            text.is_bold = note.is_bold;
-            let half = text.width(&note.words) / 2.0 + 6.0;
-            let x = note.x.clamp((left + half - 60.0).min(right - half), (right - half).max(left));
-            let is_free = |row: &Vec<(f64, f64)>| {
-                row.iter().all(|&(from, to)| x + half < from || x - half > to)
-            };
-            let row = rows.iter().position(is_free).unwrap_or(1);
-            rows[row].push((x - half, x + half));
-            let y = top - RAIL - 14.0 - 24.0 * row as f64;
-            canvas.text((x, y), &note.words, text.aligned(Align::Center));
+        match verdict.border {
+            Some(Border::Highest) => words += "; extend the range →",
+            Some(Border::Lowest) => words = format!("← extend the range; {words}"),
+            None => {}
         }
+        let at = self.panel.at(rate, value);
+        canvas.mark(Mark::Diamond, at, 12.0, WHITE);
+        canvas.mark(Mark::Diamond, at, 9.5, GREEN);
+        Some(Note { x, words, color: GREEN, is_bold: true })
     }
 
     /// The rail above the panel: a cross for each diverged run, beside each other as long as
