@@ -17,6 +17,11 @@ pub(crate) fn say(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
+/// `1 run`, `65 runs`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// Prints one JSON document.
 pub(crate) fn print_json(value: &Value) {
     print(&format!("{value:#}\n"));

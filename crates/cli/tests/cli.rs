@@ -175,7 +175,7 @@ fn a_grown_sweep_trains_what_is_missing() {
     assert_eq!(bench.json(&["run", FILE, "--json", "--no-report", "--only", only])["trained"], 1);
     assert_eq!(bench.json(&["run", FILE, "--json", "--no-report"])["trained"], 1);
     let text = bench.prints(&["plan", FILE]);
-    assert!(text.contains("10 runs, 0 missing"), "{text}");
+    assert!(text.contains("10 runs, none missing"), "{text}");
 }
 
 #[test]

@@ -122,7 +122,13 @@ impl Schedule {
             Schedule::Plateau { factor, threshold, minimum, .. } => vec![
                 factor_up_to_one("factor", factor),
                 from_zero("threshold", threshold),
-                from_zero("minimum", minimum),
+                Mistake::unless(
+                    (0.0..=1.0).contains(&minimum),
+                    "minimum",
+                    "minimum",
+                    minimum,
+                    "a factor from 0 to 1",
+                ),
             ],
         };
         found.into_iter().flatten().collect()
@@ -138,14 +144,16 @@ impl Schedule {
         }
         let time = (clock.step as f64 - warm_up_steps) / epoch;
         let end = (clock.total_steps as f64 - warm_up_steps) / epoch;
+        // A warm-up as long as the run leaves nothing to fall over.
+        let share = if end > 0.0 { time / end } else { 0.0 };
         match *self {
             Schedule::Constant => 1.0,
             Schedule::Step { every, factor } => libm::pow(factor, (time / every).floor()),
             Schedule::Exponential { factor } => libm::pow(factor, time),
             Schedule::InverseTime { decay } => 1.0 / (1.0 + decay * time),
-            Schedule::Linear { to } => 1.0 + (to - 1.0) * time / end,
+            Schedule::Linear { to } => 1.0 + (to - 1.0) * share,
             Schedule::Cosine { to } => {
-                let angle = std::f64::consts::PI * time / end;
+                let angle = std::f64::consts::PI * share;
                 to + (1.0 - to) * (1.0 + libm::cos(angle)) / 2.0
             }
             Schedule::Plateau { .. } => plateau.factor,
@@ -154,7 +162,8 @@ impl Schedule {
 
     pub(crate) fn observe(&self, metric: f64, state: &mut PlateauState) {
         let Schedule::Plateau { factor, patience, threshold, minimum } = *self else { return };
-        if metric < state.best - threshold * state.best.abs() || state.best.is_infinite() {
+        let is_first = state.best.is_infinite() && !metric.is_nan();
+        if metric < state.best - threshold * state.best.abs() || is_first {
             state.best = metric;
             state.stale_epochs = 0;
             return;
@@ -203,6 +212,13 @@ mod tests {
     fn warm_up_rises_linearly_and_then_the_schedule_begins() {
         check(Schedule::Constant, 2.0, [0.05, 0.55, 1.0, 1.0, 1.0]);
         check(Schedule::Linear { to: 0.0 }, 2.0, [0.05, 0.55, 1.0, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn a_warm_up_as_long_as_the_run_stays_a_number() {
+        for schedule in [Schedule::Linear { to: 0.0 }, Schedule::Cosine { to: 0.0 }] {
+            check(schedule, 4.0, [0.025, 0.275, 0.525, 0.775, 1.0]);
+        }
     }
 
     #[test]

@@ -71,7 +71,8 @@ pub struct RateVerdict {
     pub plateau: Option<[f64; 2]>,
     /// Width of the plateau in decades.
     pub plateau_decades: Option<f64>,
-    /// The lowest rate at which a run diverged.
+    /// The lowest rate above the best at which a run diverged; where there is none, the lowest of
+    /// all.
     pub first_diverged: Option<Edge>,
     /// The lowest rate from which on more than half of the runs diverged.
     pub mostly_diverged_from: Option<f64>,
@@ -90,6 +91,8 @@ pub struct Edge {
     pub diverged: usize,
     /// How many of its runs have a result.
     pub seeds: usize,
+    /// Whether runs diverged at every rate above it too.
+    pub and_beyond: bool,
 }
 
 /// An end of a range.
@@ -152,7 +155,8 @@ fn rate_verdict(survey: &Survey<'_>, facet: &Facet) -> RateVerdict {
     let shares: Vec<f64> = cells.iter().map(|cell| cell.counts().diverged_share()).collect();
     let edge = |index: usize| {
         let counts = cells[index].counts();
-        Edge { rate: rates[index], diverged: counts.diverged, seeds: counts.finished() }
+        let and_beyond = shares[index..].iter().all(|&share| share > 0.0);
+        Edge { rate: rates[index], diverged: counts.diverged, seeds: counts.finished(), and_beyond }
     };
     let first = shares.iter().position(|&share| share > 0.0);
     let mostly = shares.iter().position(|&share| share > 0.5);
@@ -191,6 +195,7 @@ fn rate_verdict(survey: &Survey<'_>, facet: &Facet) -> RateVerdict {
     verdict.plateau = Some(plateau);
     verdict.plateau_decades = Some(decades(plateau[0], plateau[1]));
     let above = (best + 1..rates.len()).find(|&index| shares[index] > 0.0);
+    verdict.first_diverged = above.or(first).map(edge);
     verdict.margin_decades = above.map(|index| decades(rates[best], rates[index]));
     verdict.border = match best {
         // Two rates are a comparison, not a range.
@@ -259,7 +264,7 @@ fn rate_sentence(
         }
         _ => text.push(')'),
     }
-    text += &divergence(rate);
+    text += &divergence(rate, survey.facets.len() > 1);
     text += match rate.border {
         _ if rate.rates < 2 => "; only one rate was tried",
         _ if rate.rates < 3 => "; only two rates were tried",
@@ -273,15 +278,19 @@ fn rate_sentence(
     text
 }
 
-fn divergence(rate: &RateVerdict) -> String {
-    let Some(edge) = rate.first_diverged else { return "; no run diverges".to_string() };
+fn divergence(rate: &RateVerdict, is_one_of_several: bool) -> String {
+    let Some(edge) = rate.first_diverged else {
+        let of = if is_one_of_several { " of this combination" } else { "" };
+        return format!("; no run{of} diverges");
+    };
+    let (verb, on) = if edge.and_beyond { ("from", " on") } else { ("at", "") };
     let from = short(edge.rate);
     let most = match rate.mostly_diverged_from {
         Some(most) if most > edge.rate => format!(", and mostly from {}", short(most)),
         _ => String::new(),
     };
     format!(
-        "; diverges from {from} on in {} of {}{most}",
+        "; diverges {verb} {from}{on} in {} of {}{most}",
         edge.diverged,
         counted(edge.seeds, "seed")
     )

@@ -25,6 +25,10 @@ struct Plain {
 /// Time between two lines where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
+fn counted(runs: usize) -> String {
+    if runs == 1 { "1 run".to_string() } else { format!("{runs} runs") }
+}
+
 impl Progress {
     /// Begins with nothing done of `total` runs.
     pub(crate) fn start(total: usize) -> Self {
@@ -37,7 +41,7 @@ impl Progress {
             bar
         });
         if bar.is_none() {
-            say(format_args!("training {total} runs"));
+            say(format_args!("training {}", counted(total)));
         }
         let now = Instant::now();
         Self { bar, plain: Mutex::new(Plain { done: 0, started: now, last_line: now }), total }
@@ -72,7 +76,8 @@ impl Progress {
         let done = self.bar.as_ref().map_or(plain.done, |bar| bar.position() as usize);
         let seconds = plain.started.elapsed().as_secs_f64();
         say(format_args!(
-            "trained {done} runs in {seconds:.2} s ({:.1} runs/s)",
+            "trained {} in {seconds:.2} s ({:.1} runs/s)",
+            counted(done),
             done as f64 / seconds
         ));
     }

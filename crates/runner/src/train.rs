@@ -82,8 +82,12 @@ pub struct Run<'a, T> {
     clock: Clock,
     curves: Curves,
     initial_loss: f64,
-    /// First step of the current stretch of epochs whose loss is above the bound of divergence.
+    /// First step of the current stretch of epochs over which the window's loss is above the bound
+    /// of divergence.
     first_above: Option<u64>,
+    /// First step of this epoch whose loss is above it. The first of all is never one: its loss is
+    /// that of the initial weights.
+    epoch_first_above: Option<u64>,
     /// Sum of loss times rows over the epoch so far, and of rows.
     epoch_loss: f64,
     epoch_rows: usize,
@@ -91,6 +95,9 @@ pub struct Run<'a, T> {
 
 /// Rows that are evaluated at a time, at least: it changes nothing but the speed and the last bit.
 const EVALUATION_ROWS: usize = 256;
+
+/// Relative slack of the bound of divergence, far above the rounding of an `f32` mean.
+const ROUNDING: f64 = 1e-4;
 
 impl<'a, T: Scalar> Run<'a, T> {
     /// Step 1: initialize. Compiles the network and places everything a step needs.
@@ -122,6 +129,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             program,
             initial_loss,
             first_above: None,
+            epoch_first_above: None,
             epoch_loss: 0.0,
             epoch_rows: 0,
         }
@@ -142,15 +150,16 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.clock.step += 1;
         self.epoch_loss += loss * rows.len() as f64;
         self.epoch_rows += rows.len();
-        if loss > self.bound() && self.first_above.is_none() {
-            self.first_above = Some(self.clock.step);
+        if loss > self.bound() && self.epoch_first_above.is_none() && self.clock.step > 1 {
+            self.epoch_first_above = Some(self.clock.step);
         }
         if loss.is_finite() && finite { None } else { Some(self.not_finite(loss)) }
     }
 
-    /// Above this loss the run counts as diverged.
+    /// Above this loss the run counts as diverged. A run that does not move at all stands at the
+    /// initial loss but for rounding, which must not decide.
     fn bound(&self) -> f64 {
-        self.experiment.train.diverged_above * self.initial_loss
+        self.experiment.train.diverged_above * self.initial_loss * (1.0 + ROUNDING)
     }
 
     /// Cold: runs once, at the end of a run that broke.
@@ -186,9 +195,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         let running_loss = self.epoch_loss / self.epoch_rows as f64;
         (self.epoch_loss, self.epoch_rows) = (0.0, 0);
         self.curves.push_epoch(when, running_loss, self.stepper.rate(self.clock));
-        if running_loss <= self.bound() {
-            self.first_above = None;
-        }
+        let is_above = self.curves.running_loss_over(self.experiment.train.window) > self.bound();
+        let first = self.epoch_first_above.take().unwrap_or(self.clock.step);
+        self.first_above = is_above.then(|| self.first_above.unwrap_or(first));
         if is_sound {
             self.evaluate(epoch);
             self.stepper.observe(judged(self.experiment, &self.curves));
@@ -202,12 +211,19 @@ impl<'a, T: Scalar> Run<'a, T> {
             || below.is_some_and(|bound| self.curves.last_running_loss() < bound)
     }
 
-    fn finish(self, diverged: Option<Outcome>) -> Trained {
+    /// The training loss that the rule of divergence looks at: the mean over the last window, or,
+    /// where the last epoch was cut short and its few batches say little, all of it at the end.
+    fn loss_at_end(&mut self) -> f64 {
+        if self.clock.step.is_multiple_of(self.clock.steps_per_epoch) {
+            return self.curves.running_loss_over(self.experiment.train.window);
+        }
+        evaluate(&mut self.program, &self.data.train, &[]).loss
+    }
+
+    fn finish(mut self, diverged: Option<Outcome>) -> Trained {
         let constant_loss = constant_loss(self.experiment.loss, &self.data.train);
         let outcome = diverged.unwrap_or_else(|| {
-            let window = self.curves.running_loss_over(self.experiment.train.window);
-            if window > self.bound() {
-                // The mean of an epoch is above the bound only if the loss of a step was.
+            if self.loss_at_end() > self.bound() {
                 let step = self.first_above.unwrap_or(self.clock.step);
                 Outcome::Diverged { step, quantity: "loss above the bound".into(), layer: None }
             } else if self.curves.least_training_loss() < constant_loss {

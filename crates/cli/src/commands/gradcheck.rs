@@ -27,9 +27,19 @@ pub(crate) struct Gradcheck {
 impl Gradcheck {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let mut failed = false;
+        let mut refused = None;
         let mut documents = Vec::new();
         for path in &self.files {
-            let file = File::read(path, self.data.as_deref())?;
+            // One file whose data is missing must not hide what the others hold.
+            let file = match File::read(path, self.data.as_deref()) {
+                Ok(file) => file,
+                Err(errors) => {
+                    if let Some(earlier) = refused.replace(Failure::from(errors)) {
+                        earlier.report();
+                    }
+                    continue;
+                }
+            };
             for cell in gradcheck(&file) {
                 failed |= !cell.check.passed();
                 if self.json {
@@ -42,7 +52,7 @@ impl Gradcheck {
         if self.json {
             print_json(&documents.into());
         }
-        Ok(exit(failed))
+        refused.map_or(Ok(exit(failed)), Err)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Place;
 use crate::failure::Failure;
-use crate::output::{exit, json_number, print, print_json};
+use crate::output::{counted, exit, json_number, print, print_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanCommand {
@@ -58,15 +58,18 @@ fn as_text(plan: &Plan, presence: &[Presence], estimate: Estimate) -> String {
         let _ = writeln!(text, "{position:>6}  {}  {state:<11}  seed {seed:<4} {cell}", &key[..12]);
     }
     let missing = presence.iter().filter(|&&there| there == Presence::Missing).count();
-    let _ = writeln!(
-        text,
-        "\n{} runs, {missing} missing: {} steps in all; about {:.1} s on this machine (measured on \
-         the first of them), about {:.1} MB of results",
-        plan.len(),
-        estimate.steps,
-        estimate.seconds,
-        estimate.bytes as f64 / 1e6
-    );
+    let runs = counted(plan.len(), "run");
+    let _ = match missing {
+        0 => writeln!(text, "\n{runs}, none missing"),
+        _ => writeln!(
+            text,
+            "\n{runs}, {missing} missing: {} steps in all; about {:.1} s on this machine (measured \
+             on the first of them), about {:.1} MB of results",
+            estimate.steps,
+            estimate.seconds,
+            estimate.bytes as f64 / 1e6
+        ),
+    };
     text
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::Place;
 use crate::failure::Failure;
-use crate::output::{exit, print, print_json, say};
+use crate::output::{counted, exit, print, print_json, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -67,7 +67,8 @@ impl Run {
         } else {
             let of_each: Vec<String> =
                 outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
-            print(&format!("{} runs: {}\n", results.runs.len(), of_each.join(", ")));
+            let runs = counted(results.runs.len(), "run");
+            print(&format!("{runs}: {}\n", of_each.join(", ")));
             if let (Some(verdict), Some(report)) = (verdict, &report) {
                 let state = if report.unchanged { "unchanged" } else { "written" };
                 let page = folder.path.join("report.md");

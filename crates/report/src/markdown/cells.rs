@@ -36,11 +36,11 @@ pub(super) fn table(survey: &Survey<'_>) -> String {
             missing => format!("{} ({missing} missing)", counts.planned),
         });
         line.push(ends(cell));
-        line.push(digits(cell.value_at(judged, 0.5), 4));
+        line.push(number(cell.value_at(judged, 0.5), 4));
         line.push(spread_of(survey, cell));
-        line.push(digits(cell.value_at(&judged.at(At::Best), 0.5), 4));
+        line.push(number(cell.value_at(&judged.at(At::Best), 0.5), 4));
         line.push(best_epoch(survey, cell));
-        line.extend(metrics.iter().map(|measure| digits(cell.value_at(measure, 0.5), 5)));
+        line.extend(metrics.iter().map(|measure| number(cell.value_at(measure, 0.5), 5)));
         table.push_str(&row(&line));
     }
     table.push_str("\nMedians are over seeds; a diverged run counts as the worst there is.\n");
@@ -51,6 +51,11 @@ fn row(cells: &[String]) -> String {
     // A bar inside a cell would end it.
     let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
     format!("| {} |\n", cells.join(" | "))
+}
+
+/// A number, or a dash where diverged runs leave none.
+fn number(value: f64, significant: i32) -> String {
+    if value.is_finite() { digits(value, significant) } else { "–".to_string() }
 }
 
 /// Every metric of every evaluated part, but for what judges already.
