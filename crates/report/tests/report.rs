@@ -262,7 +262,7 @@ fn many_axes_long_labels_and_gradients_are_drawn() {
         assert!(names.contains(&std::ffi::OsStr::new(name)), "{name} is missing: {names:?}");
     }
     let page = fs::read_to_string(folder.path().join("report.md")).expect("the page is there");
-    assert!(page.contains("| 2 | 1e-9 | 1 | 1e-9 | 0 | inf | 0 |"), "{page}");
+    assert!(page.contains("| 2 | 1e-9 | 1 | 1e-9 | 0 | inf | – |"), "{page}");
     assert!(page.contains("| 8 | 0.25 | 4 | 0.5 |"), "{page}");
     assert!(report.verdict.contains("best of 12 combinations of the other axes"));
 }
@@ -332,4 +332,18 @@ fn the_table_of_runs_keeps_its_form() {
     assert!(
         lines[5].starts_with("4,key4,100,0,diverged,15,loss not finite,,3,36,15,1.2,1.0986,inf,")
     );
+}
+
+/// A validation loss that ends above its start is named though no run counts as diverged; without
+/// such a cell (the control) nothing is said.
+#[test]
+fn a_loss_that_ends_above_its_start_is_named() {
+    let mut results = filled(3);
+    assert!(!page(&results).contains("ends above its value before the first step"));
+    for run in results.runs.iter_mut().filter(|run| run.cell == 3) {
+        run.record = Some(record(run, &[1.2, 5.0, 4.0, 3.0], Outcome::Trained));
+    }
+    let page = page(&results);
+    assert!(page.contains("ends above its value before the first step"), "{page}");
+    assert!(page.contains("in 1 cell: 10. The training loss"), "{page}");
 }

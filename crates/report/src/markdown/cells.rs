@@ -232,7 +232,9 @@ pub(super) fn gradients(survey: &Survey<'_>) -> String {
         let mut line = vec![cell.label(), start.len().to_string()];
         for norms in [start, end] {
             let (first, last) = (norms[0], norms[norms.len() - 1]);
-            line.extend([first, last, first / last].map(short));
+            // Against an infinite norm every other looks like nothing.
+            let ratio = if last.is_finite() { short(first / last) } else { "–".to_string() };
+            line.extend([short(first), short(last), ratio]);
         }
         table.push_str(&row(&line));
     }

@@ -4,10 +4,13 @@ use gradus_core::{Layer, Loss};
 use gradus_optim::Schedule;
 use gradus_runner::{Axis, Metric, Outcome, Part, RunRecord};
 
-use crate::cells::Survey;
+use crate::cells::{Cell, Survey};
 use crate::numbers::{counted, digits, short};
 use crate::verdict::{Border, Verdict};
 use gradus_runner::statistics::median;
+
+/// Cells that a note names one by one, at most.
+const SHOWN_CELLS: usize = 5;
 
 /// Every note that applies, most weighty first.
 pub(super) fn all(survey: &Survey<'_>, verdict: &Verdict) -> Vec<String> {
@@ -15,6 +18,7 @@ pub(super) fn all(survey: &Survey<'_>, verdict: &Verdict) -> Vec<String> {
     notes.extend(unfinished(verdict));
     notes.extend(borders(verdict));
     notes.extend(diverged(survey, verdict));
+    notes.extend(worse_than_at_first(survey));
     notes.extend(stalled(survey, verdict));
     notes.extend(saturated(survey));
     notes.push(judge(survey));
@@ -70,6 +74,34 @@ fn diverged(survey: &Survey<'_>, verdict: &Verdict) -> Option<String> {
             counted(verdict.runs, "run"),
             counted(train.window as usize, "epoch"),
             short(train.diverged_above),
+        )
+    })
+}
+
+/// The rule of divergence looks at the training loss alone: what is judged can end above its start
+/// all the same.
+fn worse_than_at_first(survey: &Survey<'_>) -> Option<String> {
+    let judged = &survey.judged;
+    if judged.split == Part::Train || judged.metric.higher_is_better() {
+        return None;
+    }
+    let first = |record: &RunRecord| judged.curve(record)?.values.first().copied();
+    let is_worse = |cell: &&Cell<'_>| {
+        let end = cell.value_at(judged, 0.5);
+        let start = median(&cell.records().filter_map(first).collect::<Vec<_>>());
+        end.is_finite() && start.is_finite() && end > start
+    };
+    let labels: Vec<String> = survey.cells.iter().filter(is_worse).map(Cell::label).collect();
+    let shown: Vec<&str> = labels.iter().take(SHOWN_CELLS).map(String::as_str).collect();
+    (!labels.is_empty()).then(|| {
+        format!(
+            "The median {} ends above its value before the first step, although at most half of \
+             the runs count as diverged, in {}: {}{}. The training loss, by which divergence is \
+             told, was within its bound at the end.",
+            judged.words(),
+            counted(labels.len(), "cell"),
+            shown.join("; "),
+            if labels.len() > shown.len() { "; …" } else { "" },
         )
     })
 }
@@ -154,7 +186,16 @@ fn seeds(survey: &Survey<'_>) -> String {
         n if n < 3 => "; fewer than three say little of the spread",
         _ => "; the same seed is paired across all cells",
     };
-    format!("{} a cell vary {}{end}.", counted(survey.n_seeds(), "seed"), varied.join(" and "))
+    format!("{} a cell vary {}{end}.", counted(survey.n_seeds(), "seed"), listed(&varied))
+}
+
+/// `a, b and c`.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_string(),
+        [front @ .., last] => format!("{} and {last}", front.join(", ")),
+    }
 }
 
 fn schedule(survey: &Survey<'_>) -> Option<String> {
