@@ -81,6 +81,8 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     let folder = workspace::target_folder().join("bare");
     let _lock = workspace::lock(&folder)?;
     let base = chroot::base(&folder)?;
+    // Taken now: work may go on while the cases run.
+    let circumstances = circumstances();
     let mut results = Vec::new();
     for case in chosen {
         message(&format!(
@@ -92,7 +94,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
         results.push((case, ending));
     }
     if results.len() == CASES.len() {
-        write_page(&results)?;
+        write_page(&results, &circumstances)?;
     } else {
         message(&format!("{PAGE} is written only when all cases are run"));
     }
@@ -162,9 +164,9 @@ fn row(case: &Case, ending: &Ending) -> String {
     )
 }
 
-fn write_page(results: &[(&Case, Ending)]) -> Result<(), Failure> {
+fn write_page(results: &[(&Case, Ending)], circumstances: &str) -> Result<(), Failure> {
     let path = workspace::root().join(PAGE);
-    let page = with_generated(&workspace::read(&path)?, &generated(results, &circumstances()))?;
+    let page = with_generated(&workspace::read(&path)?, &generated(results, circumstances))?;
     workspace::write(&path, &page)?;
     message(&format!("wrote {PAGE}"));
     Ok(())

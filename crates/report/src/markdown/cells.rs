@@ -93,7 +93,7 @@ fn ends(cell: &Cell<'_>) -> String {
 
 fn spread_of(survey: &Survey<'_>, cell: &Cell<'_>) -> String {
     let costs = cell.costs(&survey.judged);
-    if costs.len() < 2 {
+    if costs.len() < 2 || !median(&costs).is_finite() {
         return "–".to_string();
     }
     if survey.n_seeds() >= SEEDS_FOR_DEVIATION {
@@ -115,7 +115,8 @@ fn best_epoch(survey: &Survey<'_>, cell: &Cell<'_>) -> String {
         curve.epochs.get(index).map(|&epoch| epoch as f64)
     };
     let epochs: Vec<f64> = cell.records().filter_map(epoch).collect();
-    if epochs.is_empty() { "–".to_string() } else { short(median(&epochs)) }
+    let has_value = cell.value_at(judged, 0.5).is_finite();
+    if epochs.is_empty() || !has_value { "–".to_string() } else { short(median(&epochs)) }
 }
 
 /// What the learning rates say, one line for each combination of the other axes.
