@@ -30,7 +30,7 @@ pub(super) fn draw(survey: &Survey<'_>) -> Option<Canvas> {
     survey.records().find(|record| record.layer_curves("gradient_norm").next().is_some())?;
     let shown = &survey.facets[..survey.facets.len().min(MOST_PANELS / 2)];
     let moments: [(&str, Pick); 2] =
-        [("first step", <[f64]>::first), ("end of training", <[f64]>::last)];
+        [("first step", <[f64]>::first), ("mean over the last epoch", <[f64]>::last)];
     let panels: Vec<(String, Vec<Depth>)> = shown
         .iter()
         .flat_map(|facet| {
@@ -41,11 +41,18 @@ pub(super) fn draw(survey: &Survey<'_>) -> Option<Canvas> {
     let n_rows = panels.len().div_ceil(2);
     let row_height = if n_rows == 1 { 640.0 } else { 450.0 };
     let width = 1500.0 + key.width().max(150.0) - 150.0;
-    let legend: [Entry; 3] = [
-        (Sample::MarkedLine(Stroke::new(INK, 2.4), Mark::Dot), "median over seeds".into()),
-        (Sample::Mark(Mark::Down, INK), "zero, or too small to draw".into()),
-        (Sample::Mark(Mark::Up, INK), "not finite".into()),
-    ];
+    let mut legend: Vec<Entry> =
+        vec![(Sample::MarkedLine(Stroke::new(INK, 2.4), Mark::Dot), "median over seeds".into())];
+    let any = |holds: fn(f64) -> bool| {
+        let mut norms = panels.iter().flat_map(|(_, depths)| depths).flat_map(|d| &d.norms);
+        norms.any(|&norm| holds(norm))
+    };
+    if any(|norm| norm == 0.0) {
+        legend.push((Sample::Mark(Mark::Down, INK), "zero, or too small to draw".into()));
+    }
+    if any(|norm| !norm.is_finite()) {
+        legend.push((Sample::Mark(Mark::Up, INK), "not finite".into()));
+    }
     let subtitle = "norm of the gradient by layer, before the optimizer's chain";
     let mut sheet = Sheet::new(survey, (width, row_height * n_rows as f64), subtitle, &legend);
     let (x, y) = scales(&panels);

@@ -8,7 +8,7 @@ use crate::colors::{CATEGORIES, Color, FRAME, GRAY, INK, ordered};
 
 /// Dashes and marks that tell categories apart without color.
 const DASHES: [&[f64]; 4] = [&[], &[11.0, 5.0], &[3.0, 4.0], &[13.0, 4.0, 3.0, 4.0]];
-const MARKS: [Mark; 4] = [Mark::Dot, Mark::Square, Mark::Diamond, Mark::Up];
+const MARKS: [Mark; 3] = [Mark::Dot, Mark::Square, Mark::Diamond];
 /// The widest that a list of labels may be.
 const WIDEST_LIST: f64 = 430.0;
 const LINE: f64 = 29.0;
