@@ -2,10 +2,10 @@
 
 use std::f64::consts::TAU;
 
-use gradus_core::{Mistake, Shape, Stream};
+use gradus_core::{Mistake, Stream};
 
+use super::Dataset;
 use super::source::{Recipe, check_noise, check_samples};
-use super::{Dataset, RawTargets, Values};
 
 pub(super) fn default_factor() -> f64 {
     0.8
@@ -51,15 +51,13 @@ fn points(samples: usize, noise: f64, factor: f64, seed: u64) -> Dataset {
             rows.push(class);
         }
     }
-    let targets =
-        RawTargets::Classes { rows, names: ["outer", "inner"].map(String::from).to_vec() };
-    let names = ["x", "y"].map(String::from).to_vec();
-    Dataset::new(Shape::Features(2), Values::Numbers(inputs), targets, 0, names)
+    Dataset::in_plane(inputs, rows, ["outer", "inner"].map(String::from).to_vec())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{RawTargets, Values};
 
     #[test]
     fn points_stand_at_equal_angles_on_their_circles() {

@@ -52,6 +52,13 @@ pub enum RawTargets {
 }
 
 impl Dataset {
+    /// Points (x, y) of named classes, as the generators make them.
+    pub(super) fn in_plane(inputs: Vec<f64>, rows: Vec<u32>, classes: Vec<String>) -> Self {
+        let targets = RawTargets::Classes { rows, names: classes };
+        let names = ["x", "y"].map(String::from).to_vec();
+        Self::new(Shape::Features(2), Values::Numbers(inputs), targets, 0, names)
+    }
+
     /// A data set with its digest.
     ///
     /// # Panics

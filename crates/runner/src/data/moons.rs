@@ -2,10 +2,10 @@
 
 use std::f64::consts::PI;
 
-use gradus_core::{Mistake, Shape, Stream};
+use gradus_core::{Mistake, Stream};
 
+use super::Dataset;
 use super::source::{Recipe, check_noise, check_samples};
-use super::{Dataset, RawTargets, Values};
 
 /// Checks the description; what it returns makes the points.
 pub(super) fn recipe(
@@ -42,15 +42,13 @@ fn points(samples: usize, noise: f64, seed: u64) -> Dataset {
             rows.push(class);
         }
     }
-    let targets =
-        RawTargets::Classes { rows, names: ["outer", "inner"].map(String::from).to_vec() };
-    let names = ["x", "y"].map(String::from).to_vec();
-    Dataset::new(Shape::Features(2), Values::Numbers(inputs), targets, 0, names)
+    Dataset::in_plane(inputs, rows, ["outer", "inner"].map(String::from).to_vec())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{RawTargets, Values};
 
     fn coordinates(dataset: &Dataset) -> Vec<[f64; 2]> {
         match &dataset.inputs {

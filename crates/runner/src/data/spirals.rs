@@ -2,10 +2,10 @@
 
 use std::f64::consts::TAU;
 
-use gradus_core::{Mistake, Shape, Stream};
+use gradus_core::{Mistake, Stream};
 
+use super::Dataset;
 use super::source::{Recipe, check_noise, check_samples};
-use super::{Dataset, RawTargets, Values};
 
 const RADIUS: f64 = 5.0;
 
@@ -71,15 +71,13 @@ fn points(samples: usize, arms: usize, noise: f64, turns: f64, seed: u64) -> Dat
             rows.push(arm as u32);
         }
     }
-    let targets =
-        RawTargets::Classes { rows, names: (0..arms).map(|arm| arm.to_string()).collect() };
-    let names = ["x", "y"].map(String::from).to_vec();
-    Dataset::new(Shape::Features(2), Values::Numbers(inputs), targets, 0, names)
+    Dataset::in_plane(inputs, rows, (0..arms).map(|arm| arm.to_string()).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{RawTargets, Values};
 
     fn coordinates(dataset: &Dataset) -> Vec<[f64; 2]> {
         match &dataset.inputs {
