@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::operation::Operation;
-use crate::{Initialization, Layer, ParameterRange, Role, Scalar, Shape};
+use crate::{Initialization, Initializer, Layer, ParameterRange, Role, Scalar, Shape};
 
 /// The largest number of parameters of one network, about a gibibyte of `f32`: a model far beyond
 /// it is a slip of the pen, and would end in a failed allocation that no program survives.
@@ -160,9 +160,11 @@ impl<T: Scalar> Graph<T> {
             fan_in,
             fan_out,
             role,
+            rate_multiplier: 1.0,
             initializer: match role {
                 Role::Weight => self.initialization.weights,
                 Role::Bias => self.initialization.biases,
+                Role::Scale => Initializer::Constant(1.0),
             },
             range: start..end,
         });

@@ -25,6 +25,8 @@ pub enum Initializer {
     Uniform(f64),
     /// All zero.
     Zeros,
+    /// All this number.
+    Constant(f64),
 }
 
 /// Which distribution of the wanted variance is drawn from.
@@ -54,6 +56,7 @@ impl Initializer {
             Initializer::Normal(deviation) => deviation * stream.normal(),
             Initializer::Uniform(bound) => symmetric(bound, stream),
             Initializer::Zeros => 0.0,
+            Initializer::Constant(value) => value,
         }
     }
 
@@ -66,6 +69,13 @@ impl Initializer {
                 "the scale of an initializer",
                 scale,
                 "a finite number from 0",
+            ),
+            Initializer::Constant(value) => Mistake::unless(
+                value.is_finite(),
+                "[0]",
+                "the constant of an initializer",
+                value,
+                "a finite number",
             ),
             _ => None,
         }

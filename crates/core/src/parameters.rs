@@ -13,6 +13,8 @@ pub enum Role {
     Weight,
     /// Is added to an output; penalties spare it.
     Bias,
+    /// Multiplies a normalized value and begins at 1; penalties spare it.
+    Scale,
 }
 
 /// One named parameter and where it lies in the flat vector.
@@ -32,6 +34,8 @@ pub struct ParameterRange {
     pub fan_out: usize,
     /// What it does.
     pub role: Role,
+    /// A factor on the learning rate of its own; 1 unless the model says otherwise.
+    pub rate_multiplier: f64,
     /// How it begins.
     pub initializer: Initializer,
     /// Where it lies.

@@ -19,6 +19,13 @@ pub enum Shape {
         /// Number of pixels a row.
         width: usize,
     },
+    /// A sequence, token after token. A sequence of token numbers has one feature a token.
+    Tokens {
+        /// Length of the sequence.
+        tokens: usize,
+        /// Numbers a token.
+        features: usize,
+    },
 }
 
 impl Shape {
@@ -29,6 +36,7 @@ impl Shape {
             Shape::Image { channels, height, width } => {
                 channels.checked_mul(height)?.checked_mul(width)
             }
+            Shape::Tokens { tokens, features } => tokens.checked_mul(features),
         }
     }
 
@@ -38,6 +46,15 @@ impl Shape {
     /// If the product of the axes overflows; compilation and the data readers check this first.
     pub fn len(self) -> usize {
         self.checked_len().expect("shapes are checked when they are made")
+    }
+
+    /// How many predictions a sample of this shape makes, and how wide each is: one for each token
+    /// of a sequence, else a single one.
+    pub fn predictions(self) -> (usize, usize) {
+        match self {
+            Shape::Tokens { tokens, features } => (tokens, features),
+            other => (1, other.len()),
+        }
     }
 
     /// Whether a sample of this shape holds no number at all.
@@ -52,6 +69,9 @@ impl fmt::Display for Shape {
             Shape::Features(features) => write!(formatter, "{features} features"),
             Shape::Image { channels, height, width } => {
                 write!(formatter, "image {channels}x{height}x{width}")
+            }
+            Shape::Tokens { tokens, features } => {
+                write!(formatter, "{tokens} tokens of {features} features")
             }
         }
     }

@@ -197,6 +197,7 @@ fn digest(shape: Shape, inputs: &Values, targets: &RawTargets, test_rows: usize)
     hasher.update(match shape {
         Shape::Features(features) => words("features", &[features]),
         Shape::Image { channels, height, width } => words("image", &[channels, height, width]),
+        Shape::Tokens { tokens, features } => words("tokens", &[tokens, features]),
     });
     match inputs {
         Values::Bytes(bytes) => {
