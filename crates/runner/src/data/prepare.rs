@@ -21,6 +21,9 @@ pub struct Prepared<T> {
     pub test: Option<Samples<T>>,
     /// Number of classes, or of target numbers a row.
     pub target_width: usize,
+    /// What each target column was divided by, for errors in the units of the file; ones where the
+    /// targets are classes.
+    pub target_scale: Vec<f64>,
     /// Training rows of each class; empty where the targets are numbers.
     pub class_counts: Vec<u64>,
     /// What a user should know about these rows, as sentences without a full stop.
@@ -129,8 +132,18 @@ impl Dataset {
         for (name, part) in all {
             notes.extend(part.and_then(|part| note_too_large(name, part)));
         }
-        let (input_shape, target_width) = (self.input_shape, self.target_width());
-        Prepared { input_shape, train, validation, test, target_width, class_counts, notes }
+        let target_width = self.target_width();
+        let target_scale = targets.map_or(vec![1.0; target_width], |fitted| fitted.divisors());
+        Prepared {
+            input_shape: self.input_shape,
+            train,
+            validation,
+            test,
+            target_width,
+            target_scale,
+            class_counts,
+            notes,
+        }
     }
 
     fn sample_targets<T: Scalar>(
@@ -241,6 +254,7 @@ mod tests {
         let prepared = dataset.prepare::<f64>(&data, TargetKind::Classes, 3);
         assert_eq!(prepared.train.rows(), dataset.train_rows(&data.split));
         assert_eq!(prepared.class_counts, [35, 35, 35]);
+        assert_eq!(prepared.target_scale, [1.0, 1.0, 1.0]);
         assert_eq!(prepared.validation.as_ref().map(Samples::rows), Some(30));
         assert_eq!(prepared.test.as_ref().map(Samples::rows), Some(15));
         for column in prepared.train.inputs.columns() {
@@ -270,6 +284,7 @@ mod tests {
         assert_eq!(prepared.train.inputs, ndarray::array![[1.0], [2.0], [3.0], [4.0]]);
         assert_eq!(prepared.train.targets, SampleTargets::Values(prepared.train.inputs.clone()));
         assert!(prepared.validation.is_none() && prepared.test.is_none());
+        assert_eq!(prepared.target_scale, [2.0]);
     }
 
     #[test]

@@ -75,6 +75,13 @@ impl Scaling {
 }
 
 impl Fitted {
+    /// What each column is divided by; 1 where it has no spread and becomes 0.
+    pub(super) fn divisors(&self) -> Vec<f64> {
+        let divisor =
+            |column: &Column| if column.divisor.is_finite() { column.divisor } else { 1.0 };
+        self.columns.iter().map(divisor).collect()
+    }
+
     /// The scaled values of one row, in column order.
     pub(super) fn scaled<V: Copy + Into<f64>>(&self, row: &[V]) -> impl Iterator<Item = f64> {
         // Adding 0 makes -0 a plain 0.
