@@ -1,6 +1,6 @@
 //! Every gradient held against central differences, in `f64`.
 
-use crate::{ParameterRange, Program, Targets};
+use crate::{Mode, ParameterRange, Program, Targets};
 
 /// What the check of one network found.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,16 +37,20 @@ impl GradientCheck {
 }
 
 /// Compares the gradient of the program's loss on these samples with central differences, over
-/// every parameter. The program must hold `rows` inputs (see [`Program::begin`]).
-pub fn check_gradients(program: &mut Program<f64>, targets: Targets<'_, f64>) -> GradientCheck {
-    program.forward();
+/// every parameter; what `mode` draws is drawn alike each time. The program must hold `rows` inputs (see [`Program::begin`]).
+pub fn check_gradients(
+    program: &mut Program<f64>,
+    targets: Targets<'_, f64>,
+    mode: Mode,
+) -> GradientCheck {
+    program.forward(mode);
     program.backward(targets);
     let analytic = program.parameters.gradients.clone();
     let ranges = program.parameters.ranges.clone();
     let mut point = program.parameters.values.clone();
     check_gradients_of(&ranges, &mut point, &analytic, |values| {
         program.parameters.values.copy_from_slice(values);
-        program.forward();
+        program.forward(mode);
         program.loss(targets)
     })
 }
@@ -160,7 +164,7 @@ mod tests {
 
     fn check(point: f64, analytic: f64, objective: fn(f64) -> f64) -> GradientCheck {
         let graph =
-            Graph::<f64>::build(Shape::Features(1), &[Layer::Dense(1)], Initialization::default())
+            Graph::<f64>::build(Shape::Features(1), &[Layer::dense(1)], Initialization::default())
                 .expect("the model fits");
         let program = Program::compile(graph, Loss::Mse, 1);
         // One coordinate: the weight.

@@ -22,19 +22,21 @@ mod layers;
 mod losses;
 mod program;
 mod gradient_check;
+mod gradient_table;
 
 pub use blas::{product_name, use_one_thread};
 pub use gradient_check::{GradientCheck, Worst, check_gradients, check_gradients_of};
+pub use gradient_table::{CaseSamples, GradientCase, Inputs, gradient_table};
 pub use graph::{BuildError, Graph, NodeId};
 pub use initializer::{Distribution, Initializer};
-pub use layers::{Initialization, Layer};
+pub use layers::{Dense, Initialization, Layer, Scope};
 pub use losses::{Loss, TargetKind, Targets};
 pub use matmul::matmul;
 pub use mistake::Mistake;
-pub use operation::{Backward, Forward, Operation};
+pub use operation::{Backward, Forward, Mode, Operation, State};
 pub use parameters::{ParameterRange, Parameters, Role};
-pub use program::Program;
-pub use random::Stream;
+pub use program::{Program, StateRange};
+pub use random::{Stream, StreamName};
 pub use scalar::Scalar;
 pub use shape::Shape;
 

@@ -4,16 +4,50 @@ use std::fmt::Debug;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::{ParameterRange, Scalar};
+use crate::random::StreamName;
+use crate::{ParameterRange, Scalar, Stream};
 
 /// One differentiable operation. It holds what never changes (sizes); everything that a pass reads
 /// or writes lies in the program's arena and comes with the pass.
 pub trait Operation<T: Scalar>: Debug + Send {
+    /// Numbers that `forward` leaves for `backward`, for a batch of up to `capacity` samples.
+    fn scratch(&self, _capacity: usize) -> usize {
+        0
+    }
+    /// What is kept from step to step beside the parameters, as it begins.
+    fn state(&self) -> Vec<State<T>> {
+        Vec::new()
+    }
+    /// The fewest samples that a training step can be computed from.
+    fn least_rows(&self) -> usize {
+        1
+    }
     /// Writes the output `y` of the inputs `x`.
     fn forward(&self, pass: Forward<'_, T>);
     /// Adds to the gradients of inputs and parameters, never overwrites: a value that is used
     /// twice gets the sum.
     fn backward(&self, pass: Backward<'_, T>);
+}
+
+/// Values of an operation that training changes but no gradient: running statistics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State<T> {
+    /// Its name within the layer.
+    pub name: &'static str,
+    /// The values that it begins with.
+    pub values: Vec<T>,
+}
+
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A training step: units are dropped, statistics are those of the batch.
+    Train {
+        /// Steps done so far; with the seed it decides what is drawn.
+        step: u64,
+    },
+    /// The network as it will be used: nothing is drawn and no state changes.
+    Evaluate,
 }
 
 /// Where a node's values lie in an arena that holds `capacity` rows.
@@ -49,7 +83,16 @@ pub struct Forward<'a, T> {
     pub(crate) values: &'a [T],
     pub(crate) parameters: &'a [T],
     pub(crate) ranges: &'a [ParameterRange],
-    /// The output, (N, length of a sample).
+    pub(crate) seed: u64,
+    pub(crate) stream: StreamName,
+    /// Training or evaluation.
+    pub mode: Mode,
+    /// Numbers for the backward pass, as many as [`Operation::scratch`] asked for. They hold
+    /// whatever the pass before left.
+    pub scratch: &'a mut [T],
+    /// The values of [`Operation::state`], one after the other.
+    pub state: &'a mut [T],
+    /// The output, (N, length of a sample). It holds whatever the pass before left.
     pub y: ArrayViewMut2<'a, T>,
 }
 
@@ -62,6 +105,16 @@ impl<'a, T: Scalar> Forward<'a, T> {
     /// Parameter `index` of the operation.
     pub fn w(&self, index: usize) -> ArrayView2<'a, T> {
         self.ranges[index].view(self.parameters)
+    }
+
+    /// Number of samples, N.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The draws of this operation at training step `step`: the same whenever it is computed.
+    pub fn draws(&self, step: u64) -> Stream {
+        Stream::named(self.seed, self.stream, 0, step)
     }
 }
 
@@ -76,6 +129,12 @@ pub struct Backward<'a, T> {
     pub(crate) parameters: &'a [T],
     pub(crate) parameter_gradients: &'a mut [T],
     pub(crate) ranges: &'a [ParameterRange],
+    /// The mode of the forward pass.
+    pub mode: Mode,
+    /// What the forward pass left; free to be overwritten.
+    pub scratch: &'a mut [T],
+    /// The values of [`Operation::state`], as the forward pass left them.
+    pub state: &'a [T],
     /// The output of the forward pass, (N, length of a sample).
     pub y: ArrayView2<'a, T>,
     /// The gradient of the loss by the output, of the same shape.
@@ -91,6 +150,11 @@ impl<'a, T: Scalar> Backward<'a, T> {
     /// Parameter `index` of the operation.
     pub fn w(&self, index: usize) -> ArrayView2<'a, T> {
         self.ranges[index].view(self.parameters)
+    }
+
+    /// Number of samples, N.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// The gradient by input `index`, to be added to; `None` when nothing before it is trained.

@@ -7,6 +7,17 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+/// The name of a stream, hashed once, so that a step opens its stream without touching text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamName(u64);
+
+impl StreamName {
+    /// Hashes a name by FNV-1a. Source: Fowler, Noll, Vo, RFC 9923.
+    pub fn new(name: &str) -> Self {
+        Self(fnv1a(name))
+    }
+}
+
 /// One sequence of draws. The index of the design is the position in it.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -19,10 +30,15 @@ impl Stream {
     ///
     /// The four together are the 256-bit key of ChaCha8, the name by its FNV-1a hash, so that two
     /// streams that differ in any of them are unrelated.
-    /// Source: D. J. Bernstein, *ChaCha, a variant of Salsa20* (2008); Fowler, Noll, Vo, RFC 9923.
+    /// Source: D. J. Bernstein, *ChaCha, a variant of Salsa20* (2008).
     pub fn new(seed: u64, name: &str, epoch: u64, step: u64) -> Self {
+        Self::named(seed, StreamName::new(name), epoch, step)
+    }
+
+    /// The same stream, by its hashed name.
+    pub fn named(seed: u64, name: StreamName, epoch: u64, step: u64) -> Self {
         let mut key = [0_u8; 32];
-        for (part, word) in key.chunks_exact_mut(8).zip([seed, fnv1a(name), epoch, step]) {
+        for (part, word) in key.chunks_exact_mut(8).zip([seed, name.0, epoch, step]) {
             part.copy_from_slice(&word.to_le_bytes());
         }
         Self { generator: ChaCha8Rng::from_seed(key), spare_normal: None }

@@ -8,7 +8,7 @@ use gradus_optim::{Clock, Constraint, Optimizer, Schedule, Transform};
 
 /// Two weights into one unit, and its bias.
 fn parameters(values: [f64; 3]) -> Parameters<f64> {
-    let graph = Graph::build(Shape::Features(2), &[Layer::Dense(1)], Initialization::default());
+    let graph = Graph::build(Shape::Features(2), &[Layer::dense(1)], Initialization::default());
     let program = Program::compile(graph.expect("the model fits"), Loss::Mse, 1);
     let mut parameters = program.parameters;
     parameters.values.copy_from_slice(&values);

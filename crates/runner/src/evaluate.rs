@@ -1,6 +1,6 @@
 //! Loss and metrics of a part of the data at the present weights.
 
-use gradus_core::{Loss, Program, Scalar, Targets};
+use gradus_core::{Loss, Mode, Program, Scalar, Targets};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice};
 
 use crate::curves::Curves;
@@ -29,7 +29,7 @@ pub(crate) fn evaluate<T: Scalar>(
         let end = rows.min(start + program.capacity());
         let inputs = samples.inputs.slice_axis(Axis(0), Slice::from(start..end));
         program.begin(end - start).assign(&inputs);
-        program.forward();
+        program.forward(Mode::Evaluate);
         let targets = samples.targets.between(start, end);
         loss += program.loss(targets) * (end - start) as f64;
         for (sum, metric) in sums.iter_mut().zip(metrics) {

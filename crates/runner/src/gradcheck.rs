@@ -1,6 +1,6 @@
 //! `gradcheck`: the very net, loss and penalties of a file against finite differences.
 
-use gradus_core::{GradientCheck, Graph, ParameterRange, Program, check_gradients_of};
+use gradus_core::{GradientCheck, Graph, Mode, ParameterRange, Program, check_gradients_of};
 
 use crate::batch::Batch;
 use crate::data::Prepared;
@@ -59,10 +59,10 @@ fn check_cell(experiment: &Experiment, data: &Prepared<f64>, seed: u64) -> (Grad
     let graph = Graph::build(data.input_shape, &experiment.model, experiment.init)
         .expect("the model was checked against the data");
     let mut program: Program<f64> = Program::compile(graph, experiment.loss, rows.len());
-    program.parameters.initialize(seed);
+    program.initialize(seed);
     let mut batch = Batch::new(rows.len(), &data.train);
     batch.load(&mut program, &data.train, &rows);
-    program.forward();
+    program.forward(Mode::Train { step: 0 });
     program.backward(batch.targets());
 
     let optimizer = &experiment.optimizer;
@@ -73,7 +73,7 @@ fn check_cell(experiment: &Experiment, data: &Prepared<f64>, seed: u64) -> (Grad
     let compared = thinned(&ranges);
     let check = check_gradients_of(&compared, &mut point, &analytic, |values| {
         program.parameters.values.copy_from_slice(values);
-        program.forward();
+        program.forward(Mode::Train { step: 0 });
         program.loss(batch.targets()) + optimizer.penalty(values, &ranges)
     });
     (check, point.len())

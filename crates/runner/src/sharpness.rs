@@ -1,6 +1,6 @@
 //! The largest curvature of the training loss, which bounds the learning rate from above.
 
-use gradus_core::{Graph, Program, Scalar, Stream};
+use gradus_core::{Graph, Mode, Program, Scalar, Stream};
 use ndarray::Array2;
 
 use crate::data::{Prepared, SampleTargets};
@@ -38,7 +38,7 @@ pub(crate) fn sharpness<T: Scalar>(
     let mut gradient_at = |point: &[f64]| -> Vec<f64> {
         program.parameters.values.copy_from_slice(point);
         program.begin(inputs.nrows()).assign(&inputs);
-        program.forward();
+        program.forward(Mode::Evaluate);
         program.backward(targets.between(0, inputs.nrows()));
         program.parameters.gradients.clone()
     };

@@ -3,7 +3,7 @@
 //! Steps 2 to 5 are [`Run::step`], which neither fails, nor allocates, nor locks. Everything that
 //! may take room is placed by [`Run::start`] (step 1); what ends a run (step 6) is [`train`].
 
-use gradus_core::{Graph, Program, Scalar, Stream};
+use gradus_core::{Graph, Mode, Program, Scalar, Stream};
 use gradus_optim::{Clock, Stepper};
 
 use crate::batch::Batch;
@@ -111,7 +111,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             .expect("the model was checked against the data");
         let capacity = batch_rows.max(EVALUATION_ROWS.min(rows));
         let mut program = Program::compile(graph, experiment.loss, capacity);
-        program.parameters.initialize(seed);
+        program.initialize(seed);
         let initial_loss = evaluate(&mut program, &data.train, &[]).loss;
         let steps_per_epoch = rows.div_ceil(batch_rows) as u64;
         Self {
@@ -142,7 +142,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             return None;
         }
         self.batch.load(&mut self.program, &self.data.train, rows);
-        self.program.forward();
+        self.program.forward(Mode::Train { step: self.clock.step });
         let loss = self.program.backward(self.batch.targets());
         self.curves.add_gradient_norms(&self.program.parameters, self.clock.step == 0);
         let finite = self.stepper.step(&mut self.program.parameters, self.clock);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gradus_core::{Graph, Initialization, Initializer, Layer, Loss, Program, Shape, Targets};
+use gradus_core::{Graph, Initialization, Initializer, Layer, Loss, Mode, Program, Shape, Targets};
 use gradus_optim::{Clock, Optimizer, Schedule};
 use gradus_runner::{File, Folder, Outcome, PlannedRun, Results, stamp, train_runs};
 use ndarray::arr2;
@@ -99,7 +99,7 @@ fn each_eigendirection_contracts_at_its_known_rate() {
 /// Errors (w - 2, b) along both eigenvectors before and after so many steps of the real program.
 fn errors_in_eigenbasis(rate: f64, eigenvalues: [f64; 2], steps: u32) -> ([f64; 2], [f64; 2]) {
     let zeros = Initialization { weights: Initializer::Zeros, biases: Initializer::Zeros };
-    let graph = Graph::build(Shape::Features(1), &[Layer::Dense(1)], zeros).expect("it fits");
+    let graph = Graph::build(Shape::Features(1), &[Layer::dense(1)], zeros).expect("it fits");
     let mut program: Program<f64> = Program::compile(graph, Loss::HalfMse, 4);
     let (x, t) = (arr2(&[[1.0], [2.0], [3.0], [4.0]]), arr2(&[[2.0], [4.0], [6.0], [8.0]]));
     let optimizer = Optimizer {
@@ -121,7 +121,7 @@ fn errors_in_eigenbasis(rate: f64, eigenvalues: [f64; 2], steps: u32) -> ([f64; 
     let start = project(&program.parameters.values);
     for _ in 0..steps {
         program.begin(4).assign(&x);
-        program.forward();
+        program.forward(Mode::Evaluate);
         program.backward(Targets::Values(t.view()));
         stepper.step(&mut program.parameters, clock);
     }

@@ -102,6 +102,8 @@ fn words_that_are_not_known() {
             ("an unknown axis", "LearningRate(", "Rate("),
             ("a layer without its number", "Dense(8)", "Dense"),
             ("a layer with a number too many", "Relu", "Relu(1)"),
+            ("a typo in an option of a layer", "Dense(8)", "Dense(units: 8, bais: false)"),
+            ("an option without the number", "Dense(8)", "Dense(bias: false)"),
         ]),
     );
 }

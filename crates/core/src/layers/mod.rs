@@ -1,21 +1,26 @@
 //! The registry of layers: what a model in an experiment file is made of.
 
 mod dense;
+mod residual;
+mod scope;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use dense::Dense;
+pub use scope::Scope;
+
 use crate::graph::{Graph, NodeId};
 use crate::ops::{Relu, Sigmoid, Tanh};
-use crate::{Distribution, Initializer, Mistake, Scalar};
+use crate::{Distribution, Initializer, Mistake, Scalar, Shape};
 
 /// One layer of a model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Layer {
-    /// `y = x W + b` with this many units; a picture is taken as one long vector.
-    Dense(usize),
+    /// `y = x W + b`; a picture is taken as one long vector, a sequence token by token.
+    Dense(Dense),
     /// `y = 1/(1 + exp(-x))`.
     Sigmoid,
     /// `y = tanh(x)`.
@@ -24,6 +29,10 @@ pub enum Layer {
     Relu,
     /// `y = x`: says that a layer has no activation; costs nothing.
     Identity,
+    /// The same numbers as one long vector; costs nothing.
+    Flatten,
+    /// `y = x + body(x)`; the body must give back the shape that it is given.
+    Residual(Vec<Layer>),
     /// The same layers again and again, each time with parameters of their own.
     Repeat {
         /// How many times.
@@ -31,6 +40,8 @@ pub enum Layer {
         /// What is repeated.
         layers: Vec<Layer>,
     },
+    /// Layers with a learning rate or initializers of their own.
+    Scope(Scope),
 }
 
 /// The largest number of layers of one model, written out: far beyond what trains, and small
@@ -63,6 +74,11 @@ impl Initialization {
 }
 
 impl Layer {
+    /// A dense layer with biases.
+    pub fn dense(units: usize) -> Self {
+        Layer::Dense(Dense { units, bias: true })
+    }
+
     /// The name of its kind, as files write it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -71,7 +87,10 @@ impl Layer {
             Layer::Tanh => "Tanh",
             Layer::Relu => "Relu",
             Layer::Identity => "Identity",
+            Layer::Flatten => "Flatten",
+            Layer::Residual(_) => "Residual",
             Layer::Repeat { .. } => "Repeat",
+            Layer::Scope(_) => "Scope",
         }
     }
 
@@ -80,18 +99,34 @@ impl Layer {
         layers.iter().map(Layer::to_string).collect::<Vec<_>>().join(", ")
     }
 
-    /// The layers one after the other, with every `Repeat` written out.
-    ///
-    /// # Errors
-    /// When that makes more layers than a model may have.
-    pub fn written_out(layers: &[Layer]) -> Result<Vec<Layer>, String> {
-        let count = count(layers).filter(|&count| count <= LARGEST_LAYER_COUNT);
-        if count.is_none() {
-            return Err(format!("more than {LARGEST_LAYER_COUNT} layers, repeats written out"));
+    /// The layers that it holds, and how often; none for most.
+    fn body(&self) -> Option<(&[Layer], usize)> {
+        match self {
+            Layer::Residual(layers) => Some((layers, 1)),
+            Layer::Repeat { times, layers } => Some((layers, *times)),
+            Layer::Scope(scope) => Some((&scope.layers, 1)),
+            _ => None,
         }
-        let mut flat = Vec::new();
-        write_out(layers, &mut flat);
-        Ok(flat)
+    }
+
+    /// Whether it has a number of its own: what only repeats or holds other layers has none.
+    pub(crate) fn is_counted(&self) -> bool {
+        !matches!(self, Layer::Repeat { .. } | Layer::Scope(_))
+    }
+
+    /// Whether it or a layer inside of it is one that `wanted` accepts.
+    pub fn any(layers: &[Layer], wanted: &impl Fn(&Layer) -> bool) -> bool {
+        layers.iter().any(|layer| {
+            wanted(layer) || layer.body().is_some_and(|(body, _)| Layer::any(body, wanted))
+        })
+    }
+
+    /// Refuses more layers than a model may have.
+    pub(crate) fn check_count(layers: &[Layer]) -> Result<(), String> {
+        let count = count(layers).filter(|&count| count <= LARGEST_LAYER_COUNT);
+        count
+            .map(|_| ())
+            .ok_or_else(|| format!("more than {LARGEST_LAYER_COUNT} layers, repeats written out"))
     }
 
     /// Adds the layer to `graph` behind `input`; returns the node of its output.
@@ -101,42 +136,59 @@ impl Layer {
         input: NodeId,
     ) -> Result<NodeId, String> {
         match self {
-            Layer::Dense(units) => dense::build(graph, input, *units),
-            Layer::Sigmoid => Ok(graph.push_elementwise(Sigmoid, input)),
-            Layer::Tanh => Ok(graph.push_elementwise(Tanh, input)),
-            Layer::Relu => Ok(graph.push_elementwise(Relu, input)),
+            Layer::Dense(dense) => dense.build(graph, input),
+            Layer::Sigmoid => graph.push_elementwise(Sigmoid, input),
+            Layer::Tanh => graph.push_elementwise(Tanh, input),
+            Layer::Relu => graph.push_elementwise(Relu, input),
             Layer::Identity => Ok(input),
-            Layer::Repeat { layers, .. } => {
-                // A graph is built of layers that are written out; a repeat is never among them.
-                unreachable!("{} repeated layers left over", layers.len())
+            Layer::Flatten => {
+                let shape = Shape::Features(graph.shape(input).len());
+                Ok(graph.push_view(input, shape))
             }
+            Layer::Residual(body) => residual::build(graph, input, body),
+            Layer::Repeat { times, layers } => Ok(repeat(graph, input, *times, layers)),
+            Layer::Scope(scope) => scope.build(graph, input),
         }
     }
 }
 
+/// The body again and again; a mistake in it is named once.
+fn repeat<T: Scalar>(
+    graph: &mut Graph<T>,
+    input: NodeId,
+    times: usize,
+    layers: &[Layer],
+) -> NodeId {
+    let before = graph.error_count();
+    let mut last = input;
+    for _ in 0..times {
+        if graph.error_count() == before {
+            last = graph.extend(layers, last, ".layers");
+        }
+    }
+    last
+}
+
+/// Layers in all; `None` where that is beyond a machine word.
 fn count(layers: &[Layer]) -> Option<usize> {
-    layers.iter().try_fold(0_usize, |sum, layer| match layer {
-        Layer::Repeat { times, layers } => sum.checked_add(count(layers)?.checked_mul(*times)?),
-        _ => sum.checked_add(1),
+    layers.iter().try_fold(0_usize, |sum, layer| {
+        let inside = match layer.body() {
+            Some((body, times)) => count(body)?.checked_mul(times)?,
+            None => 0,
+        };
+        sum.checked_add(inside)?.checked_add(usize::from(layer.is_counted()))
     })
-}
-
-fn write_out(layers: &[Layer], flat: &mut Vec<Layer>) {
-    for layer in layers {
-        match layer {
-            Layer::Repeat { times, layers } => (0..*times).for_each(|_| write_out(layers, flat)),
-            other => flat.push(other.clone()),
-        }
-    }
 }
 
 impl fmt::Display for Layer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Layer::Dense(units) => write!(formatter, "Dense({units})"),
+            Layer::Dense(dense) => dense.fmt(formatter),
+            Layer::Residual(body) => write!(formatter, "Residual[{}]", Layer::list(body)),
             Layer::Repeat { times, layers } => {
                 write!(formatter, "{times} x [{}]", Layer::list(layers))
             }
+            Layer::Scope(scope) => formatter.write_str(&Layer::list(&scope.layers)),
             other => formatter.write_str(other.kind()),
         }
     }

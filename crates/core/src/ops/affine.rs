@@ -1,32 +1,69 @@
-//! The affine map at the heart of a dense layer.
+//! The affine map at the heart of a dense layer, with and without a bias.
+
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::{Backward, Forward, Operation, Scalar, matmul};
 
 /// `y = x W + b`, the bias added to every row.
 ///
-/// Shapes: `x` (N, D), `W` (D, H), `b` (1, H), `y` (N, H). `W` has a column for each unit, so that
-/// the two larger products of a step, `x W` and `xᵀ dy`, are the layouts that BLAS is fastest at.
+/// Shapes: `x` (N, D), `W` (D, H), `b` (1, H), `y` (N, H); a sequence of T tokens is taken as N T
+/// rows. `W` has a column for each unit, so that the two larger products of a step, `x W` and
+/// `xᵀ dy`, are the layouts that BLAS is fastest at.
 /// Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), sections 6.1 and 6.5.
 #[derive(Debug)]
 pub(crate) struct Affine;
 
 impl<T: Scalar> Operation<T> for Affine {
-    fn forward(&self, mut pass: Forward<'_, T>) {
-        let (x, w, b) = (pass.x(0), pass.w(0), pass.w(1));
-        pass.y.assign(&b);
-        matmul(x, w, T::ONE, &mut pass.y);
+    fn forward(&self, pass: Forward<'_, T>) {
+        let (w, b) = (pass.w(0), pass.w(1));
+        let x = by_width(pass.x(0), w.nrows());
+        let mut y = by_width_mut(pass.y, w.ncols());
+        y.assign(&b);
+        matmul(x, w, T::ONE, &mut y);
     }
 
     /// `dW += xᵀ dy`, `db += Σₙ dyₙ`, `dx += dy Wᵀ`.
     fn backward(&self, mut pass: Backward<'_, T>) {
-        let (x, w, dy) = (pass.x(0), pass.w(0), pass.dy);
-        matmul(x.t(), dy, T::ONE, &mut pass.dw(0));
+        let dy = by_width(pass.dy, pass.w(0).ncols());
         let mut db = pass.dw(1);
         for row in dy.rows() {
             db += &row;
         }
-        if let Some(mut dx) = pass.dx(0) {
-            matmul(dy, w.t(), T::ONE, &mut dx);
+        Linear.backward(pass);
+    }
+}
+
+/// `y = x W`.
+///
+/// Shapes: as [`Affine`].
+#[derive(Debug)]
+pub(crate) struct Linear;
+
+impl<T: Scalar> Operation<T> for Linear {
+    fn forward(&self, pass: Forward<'_, T>) {
+        let w = pass.w(0);
+        let x = by_width(pass.x(0), w.nrows());
+        matmul(x, w, T::ZERO, &mut by_width_mut(pass.y, w.ncols()));
+    }
+
+    /// `dW += xᵀ dy`, `dx += dy Wᵀ`.
+    fn backward(&self, mut pass: Backward<'_, T>) {
+        let w = pass.w(0);
+        let (x, dy) = (by_width(pass.x(0), w.nrows()), by_width(pass.dy, w.ncols()));
+        matmul(x.t(), dy, T::ONE, &mut pass.dw(0));
+        if let Some(dx) = pass.dx(0) {
+            matmul(dy, w.t(), T::ONE, &mut by_width_mut(dx, w.nrows()));
         }
     }
+}
+
+/// The same numbers as rows of `width`: tokens become rows.
+fn by_width<T: Scalar>(rows: ArrayView2<'_, T>, width: usize) -> ArrayView2<'_, T> {
+    let count = rows.len() / width;
+    rows.into_shape_with_order((count, width)).expect("rows lie one after the other")
+}
+
+fn by_width_mut<T: Scalar>(rows: ArrayViewMut2<'_, T>, width: usize) -> ArrayViewMut2<'_, T> {
+    let count = rows.len() / width;
+    rows.into_shape_with_order((count, width)).expect("rows lie one after the other")
 }

@@ -215,17 +215,13 @@ fn model(
     layers: &[Layer],
     place: &str,
 ) -> Vec<Mistake> {
-    let is_flat = !layers.iter().any(|layer| matches!(layer, Layer::Repeat { .. }));
-    let layer_place = |layer: usize| {
-        if is_flat { format!("{place}[{layer}]") } else { place.to_string() }
-    };
     let graph = Graph::<f64>::build(dataset.input_shape, layers, Initialization::default());
     let graph = match graph {
         Ok(graph) => graph,
         Err(errors) => {
             let explain = |error: BuildError| {
                 let help = "change this layer or the one before it";
-                Mistake::new(layer_place(error.layer), error.to_string(), help)
+                Mistake::new(format!("{place}{}", error.place), error.to_string(), help)
             };
             return errors.into_iter().map(explain).collect();
         }
@@ -235,7 +231,7 @@ fn model(
     if let Err(message) = experiment.loss.check_output(graph.output_shape(), width) {
         let help = format!("the last Dense layer must have {width} units: `Dense({width})`");
         let last = layers.iter().rposition(|layer| matches!(layer, Layer::Dense(_)));
-        let at = last.map_or(place.to_string(), layer_place);
+        let at = last.map_or(place.to_string(), |last| format!("{place}[{last}]"));
         found.push(Mistake::new(at, message, help));
     }
     if graph.parameter_count() == 0 {
