@@ -238,9 +238,7 @@ impl Measure {
     /// The curve that it is read from. Training loss is the running mean of the epoch unless the
     /// file asks for an evaluation.
     pub(crate) fn curve<'r>(&self, record: &'r RunRecord) -> Option<&'r Curve> {
-        let (split, metric) = (self.split.name(), self.metric.name());
-        let running = || (split == "train" && metric == "loss").then_some("running_loss");
-        record.curve(split, metric).or_else(|| record.curve(split, running()?))
+        record.measured(self.split.name(), self.metric.name())
     }
 
     /// The value as measured, whatever became of the run; NaN where nothing was.

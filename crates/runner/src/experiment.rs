@@ -5,6 +5,7 @@ use gradus_optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
 use crate::axis::Axis;
+use crate::checks::Check;
 use crate::data::Data;
 
 /// One experiment: a question, and everything that is needed to answer it.
@@ -43,6 +44,9 @@ pub struct Experiment {
     /// What is varied.
     #[serde(default)]
     pub sweep: Sweep,
+    /// What the results must show; no part of any run.
+    #[serde(default)]
+    pub checks: Vec<Check>,
 }
 
 /// How a run goes on and when it ends.

@@ -18,6 +18,7 @@ mod stamp;
 mod store;
 mod stored_record;
 mod results;
+mod checks;
 mod folder;
 mod progress;
 mod pool;
@@ -26,11 +27,14 @@ mod gradcheck;
 pub mod statistics;
 
 pub use axis::{Axis, Coordinate, NamedModel, Range};
+pub use checks::{
+    AxisValue, CellFinding, Check, Claim, Finding, Measure, Moment, Seeds, Trust, judge_checks,
+};
 pub use estimate::{Estimate, estimate};
 pub use experiment::{
     At, Experiment, Judge, JudgedMetric, Metric, Part, Precision, Quantity, Sweep, Train,
 };
-pub use file::{File, FileErrors};
+pub use file::{File, FileErrors, has_checks};
 pub use folder::{Folder, FolderError};
 pub use gradcheck::{CheckedCell, gradcheck};
 pub use plan::{LARGEST_PLAN, Plan};

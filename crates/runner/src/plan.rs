@@ -116,12 +116,7 @@ impl Plan {
     }
 
     fn indices(&self, cell: usize) -> impl Iterator<Item = (&Axis, usize)> {
-        // The first axis varies slowest.
-        let mut rest = self.experiment.cell_count();
-        self.experiment.cell_axes().map(move |axis| {
-            rest /= axis.len();
-            (axis, cell / rest % axis.len())
-        })
+        self.experiment.cell_axes().zip(self.experiment.indices(cell))
     }
 }
 
@@ -157,6 +152,17 @@ impl Experiment {
     /// The axes that make cells.
     pub(crate) fn cell_axes(&self) -> impl Iterator<Item = &Axis> {
         self.sweep.axes.iter().filter(|axis| !matches!(axis, Axis::Seed(_)))
+    }
+
+    /// Which value of each of these axes a cell has.
+    pub(crate) fn indices(&self, cell: usize) -> Vec<usize> {
+        // The first axis varies slowest.
+        let mut rest = self.cell_count();
+        let index = |axis: &Axis| {
+            rest /= axis.len();
+            cell / rest % axis.len()
+        };
+        self.cell_axes().map(index).collect()
     }
 
     /// Number of cells. The plan's size was checked, so the product fits.

@@ -43,6 +43,11 @@ impl Outcome {
     pub fn is_diverged(&self) -> bool {
         matches!(self, Outcome::Diverged { .. })
     }
+
+    /// Whether the run ended early because a value was not finite.
+    pub fn broke(&self) -> bool {
+        matches!(self, Outcome::Diverged { quantity, .. } if quantity.ends_with("not finite"))
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -134,6 +139,13 @@ impl RunRecord {
         self.curves
             .iter()
             .find(|curve| curve.split == split && curve.metric == metric && curve.layer.is_none())
+    }
+
+    /// The curve that people mean by this split and metric: training loss is the running mean of
+    /// the epoch unless the training part was evaluated.
+    pub fn measured(&self, split: &str, metric: &str) -> Option<&Curve> {
+        let running = || (split == "train" && metric == "loss").then_some("running_loss");
+        self.curve(split, metric).or_else(|| self.curve(split, running()?))
     }
 
     /// All curves of this metric that belong to layers, in order of layers.

@@ -57,8 +57,16 @@ impl Files<'_> {
             "" => next.to_string(),
             obtain => format!("{obtain}; {next}"),
         };
-        Mistake::new(place, format!("there is no file {name}"), help)
+        Mistake::new(place, format!("{NO_FILE} {name}"), help)
     }
+}
+
+/// What the message of a missing file begins with.
+const NO_FILE: &str = "there is no file";
+
+/// Whether this is the mistake of a file of data that is not there.
+pub(crate) fn is_missing(mistake: &Mistake) -> bool {
+    mistake.place.starts_with("data.") && mistake.message.starts_with(NO_FILE)
 }
 
 impl Content {

@@ -25,6 +25,8 @@ mod moons;
 mod spirals;
 mod xor;
 
+pub(crate) use file::is_missing;
+
 pub use csv::CsvTarget;
 pub use dataset::{Dataset, RawTargets, Values};
 pub use description::Data;

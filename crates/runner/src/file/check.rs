@@ -8,6 +8,7 @@ use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake};
 use super::LARGEST_FILE;
 use super::tree::{Kind, Node};
 use crate::axis::Axis;
+use crate::checks;
 use crate::data::{Dataset, RawTargets};
 use crate::experiment::{At, Experiment, JudgedMetric, Metric, Part, Quantity};
 use crate::plan::LARGEST_PLAN;
@@ -20,6 +21,7 @@ pub(super) fn alone(experiment: &Experiment) -> Vec<Mistake> {
     found.extend(within("optimizer", experiment.optimizer.mistakes()));
     found.extend(within("train", train(experiment)));
     found.extend(sweep(experiment));
+    found.extend(checks::alone(experiment));
     if let Some(judge) = experiment.judge
         && let At::Window(0) = judge.at
     {
@@ -190,6 +192,7 @@ pub(super) fn with_data(
     found.extend(models(experiment, dataset));
     found.extend(batches(experiment, dataset));
     found.extend(measures(experiment, dataset, parts));
+    found.extend(checks::measured(experiment));
     found
 }
 

@@ -33,7 +33,7 @@ impl Source<'_> {
             text.push_str(&renderer.render(&[group]));
             text.push_str("\n\n");
         }
-        FileErrors { text, count: problems.len() }
+        FileErrors { text, count: problems.len(), only_missing_data: false }
     }
 
     /// Mistakes that were found after parsing, placed by their paths.

@@ -17,6 +17,8 @@ use crate::experiment::{Experiment, Part};
 use crate::plan::Plan;
 use crate::results::DataSummary;
 
+use tree::{Kind, Node};
+
 pub(crate) use syntax::{parse, write};
 
 /// An experiment file is a page or two; this much is a mistake.
@@ -41,6 +43,8 @@ pub struct FileErrors {
     pub text: String,
     /// How many there are.
     pub count: usize,
+    /// Whether nothing is wrong but that files of data are not there.
+    pub only_missing_data: bool,
 }
 
 impl File {
@@ -82,6 +86,8 @@ impl File {
                         mistakes.push(mistake);
                     }
                 }
+                let only_missing_data =
+                    problems.is_empty() && mistakes.iter().all(crate::data::is_missing);
                 let of_content = source.problems(&mistakes).into_iter().filter(|problem| {
                     // What was blanked out has been named already.
                     let Range { start, end } = problem.span;
@@ -89,7 +95,7 @@ impl File {
                 });
                 problems.extend(of_content);
                 problems.sort_by_key(|problem| problem.span.start);
-                return Err(source.report(&problems));
+                return Err(FileErrors { only_missing_data, ..source.report(&problems) });
             }
         };
         let data = summary(&experiment, &dataset);
@@ -102,6 +108,7 @@ fn read_text(path: &Path) -> Result<String, FileErrors> {
     let refuse = |message: String| FileErrors {
         text: format!("error: {}: {message}\n", path.display()),
         count: 1,
+        only_missing_data: false,
     };
     let next = "give the path of an experiment file";
     let file = fs::File::open(path).map_err(|error| refuse(format!("{error}; {next}")))?;
@@ -129,9 +136,21 @@ fn read_text(path: &Path) -> Result<String, FileErrors> {
                 error.valid_up_to()
             ),
             count: 1,
+            only_missing_data: false,
         }
     })?;
     Ok(text.to_string())
+}
+
+/// Whether an experiment file says what its results must show; its data is not read. A text whose
+/// brackets do not match may say so, and [`File::read`] tells what is wrong with it.
+///
+/// # Errors
+/// When it cannot be read as text.
+pub fn has_checks(path: &Path) -> Result<bool, FileErrors> {
+    let text = read_text(path)?;
+    let Some(Node { kind: Kind::Fields(fields), .. }) = Node::scan(&text) else { return Ok(true) };
+    Ok(fields.iter().any(|field| &text[field.name.clone()] == "checks"))
 }
 
 /// The comment on the first line.

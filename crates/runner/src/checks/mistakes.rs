@@ -1,0 +1,258 @@
+//! What is wrong with the checks of a file: cells that the sweep does not have, epochs beyond the
+//! run, metrics that are not measured, and claims that could never fail.
+
+use gradus_core::Mistake;
+
+use super::axis_value::Place;
+use super::{AxisValue, Check, Claim, Measure, Moment, Seeds};
+use crate::axis::Axis;
+use crate::experiment::{Experiment, JudgedMetric, Part, Quantity};
+use crate::plan::LARGEST_PLAN;
+
+/// Everything that can be said without the data.
+pub(crate) fn alone(experiment: &Experiment) -> Vec<Mistake> {
+    // Axes that are wrong themselves are named by their own check.
+    let is_usable = |axis: &Axis| (1..=LARGEST_PLAN).contains(&axis.len());
+    let usable = experiment.sweep.axes.iter().all(is_usable);
+    let mut found = Vec::new();
+    for (position, check) in experiment.checks.iter().enumerate() {
+        let mut mistakes = about(check);
+        mistakes.extend(moments(experiment, check));
+        mistakes.extend(seeds(experiment, check));
+        if usable {
+            mistakes.extend(cells(experiment, check));
+        }
+        found.extend(mistakes.into_iter().map(|m| m.within(&format!("checks[{position}]"))));
+    }
+    found
+}
+
+/// What needs the parts that the data holds, once the experiment is resolved.
+pub(crate) fn measured(experiment: &Experiment) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    for (position, check) in experiment.checks.iter().enumerate() {
+        let place = format!("checks[{position}].of");
+        if let Measure::Metric { metric, split, at } = check.of {
+            found.extend(is_measured(experiment, &place, metric, split));
+            if let Moment::BestBy { metric, split } = at {
+                found.extend(is_measured(experiment, &format!("{place}.at"), metric, split));
+            }
+            let is_running =
+                metric == JudgedMetric::Loss && !experiment.evaluated().contains(&split);
+            if at == Moment::Epoch(0) && is_running {
+                found.push(Mistake::new(
+                    format!("{place}.at"),
+                    "the running training loss begins with epoch 1",
+                    "name `Train` in `evaluate`, or an epoch from 1",
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn is_measured(
+    experiment: &Experiment,
+    place: &str,
+    metric: JudgedMetric,
+    split: Part,
+) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    let is_loss = metric == JudgedMetric::Loss;
+    let metrics = experiment.metrics();
+    if !is_loss && !metrics.iter().any(|other| other.name() == metric.name()) {
+        let names: Vec<String> = metrics.iter().map(|metric| format!("{metric:?}")).collect();
+        found.push(Mistake::new(
+            format!("{place}.metric"),
+            format!("{metric:?} is not measured"),
+            format!(
+                "name it in `metrics`, or take {}",
+                ["Loss".into()].into_iter().chain(names).collect::<Vec<String>>().join(", ")
+            ),
+        ));
+    }
+    let is_running = is_loss && split == Part::Train;
+    if !is_running && !experiment.evaluated().contains(&split) {
+        let parts: Vec<String> =
+            experiment.evaluated().iter().map(|part| format!("{part:?}")).collect();
+        found.push(Mistake::new(
+            format!("{place}.split"),
+            format!("{split:?} is not evaluated"),
+            format!("name it in `evaluate`, or take {}", parts.join(", ")),
+        ));
+    }
+    found
+}
+
+/// The check by itself.
+fn about(check: &Check) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    if check.source.trim().is_empty() {
+        let help = "name the paper, page or reasoning that the bound comes from";
+        found.push(Mistake::new("source", "a bound without a source", help));
+    }
+    if check.published.is_some() && check.trust.is_none() {
+        let help = "add `trust: ReRun`, `trust: Read` or `trust: Remembered`";
+        found.push(Mistake::new("published", "nothing says how far this value is trusted", help));
+    }
+    if let Claim::Within { from, to } = check.claim
+        && from > to
+    {
+        let message = format!("nothing lies between {from} and {to}");
+        found.push(Mistake::new("claim", message, "`from` is the lower bound, `to` the upper one"));
+    }
+    found
+}
+
+fn moments(experiment: &Experiment, check: &Check) -> Option<Mistake> {
+    if let Measure::Sharpness { at } = check.of {
+        if !experiment.records(Quantity::Sharpness) {
+            return Some(Mistake::new("of", "Sharpness is not recorded", "name it in `record`"));
+        }
+        let holds = matches!(at, Moment::Final | Moment::Epoch(0));
+        let message = "sharpness is measured before and after training only";
+        return (!holds).then(|| Mistake::new("of.at", message, "allowed: Epoch(0), Final"));
+    }
+    let epochs = experiment.train.epochs;
+    match check.of.moment() {
+        Moment::Window(0) => Some(Mistake::new("of.at", "a window of 0 epochs", "allowed: from 1")),
+        Moment::Epoch(epoch) | Moment::EachFrom(epoch) => {
+            let epochs = epochs.filter(|&epochs| epoch > epochs)?;
+            let message = format!("epoch {epoch} of a run of {epochs}");
+            Some(Mistake::new("of.at", message, format!("allowed: 0 to {epochs}")))
+        }
+        _ => None,
+    }
+}
+
+fn seeds(experiment: &Experiment, check: &Check) -> Option<Mistake> {
+    let Seeds::Seed(seed) = check.seeds else { return None };
+    // A count that is refused elsewhere is not walked through here.
+    let count = experiment.seed_count().min(LARGEST_PLAN);
+    let mut all = (0..count).map(|index| experiment.seed(index));
+    if all.any(|other| other == seed) {
+        return None;
+    }
+    let allowed = match count {
+        0 => "a seed of the sweep".to_string(),
+        n => format!("{} to {}", experiment.seed(0), experiment.seed(n - 1)),
+    };
+    Some(Mistake::new(
+        "seeds",
+        format!("the sweep has no seed {seed}"),
+        format!("allowed: {allowed}"),
+    ))
+}
+
+/// The cells that it names.
+fn cells(experiment: &Experiment, check: &Check) -> Vec<Mistake> {
+    let mut found = Vec::new();
+    let fixed = places(experiment, &check.cells, "where", &mut found);
+    let axes: Vec<&Axis> = experiment.cell_axes().collect();
+    match &check.claim {
+        Claim::Below(_) | Claim::Above(_) | Claim::Within { .. } => {}
+        Claim::Order(lists) => {
+            if lists.len() < 2 {
+                let help = "at least two lists, such as `Order([[LearningRate(0.1)], [LearningRate(1.0)]])`";
+                found.push(Mistake::new("claim", "an order of fewer than two cells", help));
+            }
+            let mut seen = Vec::new();
+            for (index, list) in lists.iter().enumerate() {
+                let place = format!("claim[0][{index}]");
+                let before = found.len();
+                let mut all = fixed.clone();
+                all.extend(places(experiment, list, &place, &mut found));
+                if found.len() > before {
+                    continue;
+                }
+                let open = |(position, axis): (usize, &&Axis)| {
+                    let named = all.iter().filter(|place| place.axis == position).count();
+                    (axis.len() > 1 && named != 1).then(|| axis.name())
+                };
+                let open: Vec<&str> = axes.iter().enumerate().filter_map(open).collect();
+                if !open.is_empty() {
+                    let message = format!("this is not one cell: see {}", open.join(", "));
+                    let help = "`where` and this list name each axis once, together";
+                    found.push(Mistake::new(&place, message, help));
+                }
+                all.sort_by_key(|place| (place.axis, place.index));
+                if seen.contains(&all) {
+                    let help = "name each cell of the order once";
+                    found.push(Mistake::new(&place, "this cell stands twice", help));
+                }
+                seen.push(all);
+            }
+        }
+        Claim::BestAt(among) => {
+            let before = found.len();
+            let named = places_of_one_axis(experiment, among, &mut found);
+            if found.len() > before {
+                return found;
+            }
+            let Some(first) = named.first() else {
+                let help =
+                    "name the values that may be best, such as `BestAt([LearningRate(0.1)])`";
+                found.push(Mistake::new("claim", "a best value among none", help));
+                return found;
+            };
+            let name = axes[first.axis].name();
+            if fixed.iter().any(|place| place.axis == first.axis) {
+                let message = format!("`where` leaves one value of the axis {name}");
+                found.push(Mistake::new("where", message, "leave that axis out of `where`"));
+            }
+            let mut indices: Vec<usize> = named.iter().map(|place| place.index).collect();
+            indices.sort_unstable();
+            indices.dedup();
+            if indices.len() == axes[first.axis].len() {
+                let message = format!("these are all values of the axis {name}: nothing can fail");
+                found.push(Mistake::new(
+                    "claim",
+                    message,
+                    "leave out the values that may not be best",
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn places(
+    experiment: &Experiment,
+    values: &[AxisValue],
+    place: &str,
+    found: &mut Vec<Mistake>,
+) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for (index, value) in values.iter().enumerate() {
+        let own = format!("{place}[{index}]");
+        match value.place(experiment) {
+            Err(mistake) => found.push(mistake.within(&own)),
+            Ok(at) if places.iter().any(|known| known.axis == at.axis) => {
+                let help = "a cell has one value on each axis";
+                found.push(Mistake::new(own, "a second value of the same axis", help));
+            }
+            Ok(at) => places.push(at),
+        }
+    }
+    places
+}
+
+fn places_of_one_axis(
+    experiment: &Experiment,
+    values: &[AxisValue],
+    found: &mut Vec<Mistake>,
+) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for (index, value) in values.iter().enumerate() {
+        let own = format!("claim[0][{index}]");
+        match value.place(experiment) {
+            Err(mistake) => found.push(mistake.within(&own)),
+            Ok(at) if places.first().is_some_and(|first| first.axis != at.axis) => {
+                let help = "all values of `BestAt` are of one axis";
+                found.push(Mistake::new(own, "a value of another axis", help));
+            }
+            Ok(at) => places.push(at),
+        }
+    }
+    places
+}

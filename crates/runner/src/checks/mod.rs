@@ -1,0 +1,198 @@
+//! Claims over stored results: what a file says its experiment must show, each with its source.
+//!
+//! A check changes no bit of any run and is no part of a key: a bound that moves trains nothing.
+
+mod axis_value;
+mod mistakes;
+mod measure;
+mod judge;
+
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::{At, Judge, JudgedMetric, Part};
+
+pub use axis_value::AxisValue;
+pub use judge::{CellFinding, Finding, judge_checks};
+pub(crate) use mistakes::{alone, measured};
+
+/// One claim: what is measured, in which cells, over which seeds, and what must hold of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What must hold.
+    pub claim: Claim,
+    /// What is measured of each run; when left out, what the file's `judge` says.
+    #[serde(default)]
+    pub of: Measure,
+    /// The cells it is about: those with these values on their axes, all of them when left out.
+    #[serde(default, rename = "where")]
+    pub cells: Vec<AxisValue>,
+    /// How the seeds of a cell become a number.
+    #[serde(default)]
+    pub seeds: Seeds,
+    /// The value that the source gives, for the table.
+    #[serde(default)]
+    pub published: Option<f64>,
+    /// How far the published value is trusted.
+    #[serde(default)]
+    pub trust: Option<Trust>,
+    /// Where the bound comes from.
+    pub source: String,
+}
+
+/// What must hold of the measured values. Bounds are included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Claim {
+    /// At most this, in each of the cells.
+    Below(f64),
+    /// At least this, in each of the cells.
+    Above(f64),
+    /// Between the two, in each of the cells.
+    Within {
+        /// The least that is allowed.
+        from: f64,
+        /// The most that is allowed.
+        to: f64,
+    },
+    /// The value rises from each of these cells to the next; each list completes `where` to
+    /// exactly one cell.
+    Order(Vec<Vec<AxisValue>>),
+    /// Along the axis of these values the best cell is one of them: the one with the lowest value,
+    /// or the highest of a metric whose higher values are better. Where `where` leaves other axes
+    /// open, at each of their combinations.
+    BestAt(Vec<AxisValue>),
+}
+
+/// A number that is measured of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Measure {
+    /// What the file's `judge` says.
+    #[default]
+    Judged,
+    /// Loss or a metric. Training loss is the running mean of the epoch unless the file
+    /// evaluates the training part.
+    Metric {
+        /// The measure.
+        metric: JudgedMetric,
+        /// Where it is measured.
+        split: Part,
+        /// When it is measured.
+        #[serde(default)]
+        at: Moment,
+    },
+    /// The largest eigenvalue of the Hessian, where it is recorded.
+    Sharpness {
+        /// When it is measured: `Epoch(0)` or `Final`.
+        #[serde(default)]
+        at: Moment,
+    },
+    /// Epochs done.
+    Epochs,
+    /// 1 for a run that diverged, 0 for any other: the mean over seeds is their share.
+    Diverged,
+    /// 1 for a run that stalled, 0 for any other.
+    Stalled,
+}
+
+/// When a run is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Moment {
+    /// At the end.
+    #[default]
+    Final,
+    /// At its best epoch.
+    Best,
+    /// The mean over this many last epochs.
+    Window(u64),
+    /// After this epoch; 0 is before the first step.
+    Epoch(u64),
+    /// After each epoch from this one on: the claim must hold at every one of them.
+    EachFrom(u64),
+    /// At the epoch at which another metric is best.
+    BestBy {
+        /// The other measure.
+        metric: JudgedMetric,
+        /// Where that is measured.
+        split: Part,
+    },
+}
+
+/// How the seeds of a cell become a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Seeds {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their median.
+    Median,
+    /// The claim must hold for each seed by itself; cells are compared seed by seed.
+    Every,
+    /// This seed alone.
+    Seed(u64),
+}
+
+/// How far a published value can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Trust {
+    /// Read in its source, and run again by an independent program.
+    ReRun,
+    /// Read in its source.
+    Read,
+    /// Remembered; the source itself was not at hand.
+    Remembered,
+}
+
+impl Trust {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Trust::ReRun => "re-run",
+            Trust::Read => "read",
+            Trust::Remembered => "remembered",
+        }
+    }
+}
+
+impl From<At> for Moment {
+    fn from(at: At) -> Self {
+        match at {
+            At::Final => Moment::Final,
+            At::Best => Moment::Best,
+            At::Window(epochs) => Moment::Window(epochs),
+        }
+    }
+}
+
+impl Measure {
+    /// The same measure with the judge's written out.
+    #[must_use]
+    pub fn resolved(self, judge: Judge) -> Self {
+        match self {
+            Measure::Judged => {
+                let Judge { metric, split, at } = judge;
+                Measure::Metric { metric, split, at: at.into() }
+            }
+            other => other,
+        }
+    }
+
+    /// When it is measured; what belongs to the run as a whole is measured at its end.
+    pub fn moment(self) -> Moment {
+        match self {
+            Measure::Metric { at, .. } | Measure::Sharpness { at } => at,
+            Measure::Judged | Measure::Epochs | Measure::Diverged | Measure::Stalled => {
+                Moment::Final
+            }
+        }
+    }
+
+    /// Whether a larger value is better.
+    pub fn higher_is_better(self) -> bool {
+        matches!(self, Measure::Metric { metric, .. } if metric.higher_is_better())
+    }
+}
