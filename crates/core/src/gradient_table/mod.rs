@@ -6,6 +6,7 @@
 
 mod dense;
 mod losses;
+mod norms;
 
 use ndarray::Array2;
 
@@ -51,7 +52,7 @@ pub struct CaseSamples<T> {
 
 /// Every layer, activation and loss.
 pub fn gradient_table() -> Vec<GradientCase> {
-    [dense::cases(), losses::cases()].concat()
+    [dense::cases(), norms::cases(), losses::cases()].concat()
 }
 
 fn case(
@@ -100,11 +101,12 @@ impl GradientCase {
 
     /// Compares every coordinate of the gradient with central differences, in `f64`.
     pub fn check(&self, mode: Mode) -> GradientCheck {
-        // Room for a larger batch than the one that is checked, and that batch first.
+        // Room for a larger batch than the one that is checked, and that batch first: as a step of
+        // training, so that running statistics are no longer what they began with.
         let mut program = self.compile::<f64>(self.rows + 3);
         let (dirt, samples) = (self.draw(self.rows + 3), self.draw(self.rows));
         program.begin(self.rows + 3).assign(&dirt.inputs);
-        program.forward(mode);
+        program.forward(Mode::Train { step: 3 });
         program.backward(dirt.targets(self.loss));
         program.begin(self.rows).assign(&samples.inputs);
         check_gradients(&mut program, samples.targets(self.loss), mode)

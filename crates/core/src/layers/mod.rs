@@ -1,6 +1,7 @@
 //! The registry of layers: what a model in an experiment file is made of.
 
 mod dense;
+mod norms;
 mod residual;
 mod scope;
 
@@ -31,6 +32,30 @@ pub enum Layer {
     Identity,
     /// The same numbers as one long vector; costs nothing.
     Flatten,
+    /// Each row, token or whole picture by its own mean and variance, then a scale and a bias for
+    /// each feature: `y = s (x - μ)/√(σ² + ε) + b`.
+    LayerNorm {
+        /// ε, which keeps equal numbers from a division by 0.
+        #[serde(default = "norms::epsilon")]
+        epsilon: f64,
+    },
+    /// Each row, token or whole picture by its root mean square, then a scale for each feature:
+    /// `y = s x/√(mean(x²) + ε)`.
+    RmsNorm {
+        /// ε, which keeps zeros from a division by 0.
+        #[serde(default = "norms::epsilon")]
+        epsilon: f64,
+    },
+    /// Each feature, or each channel of a picture, by its mean and variance over the batch, then
+    /// a scale and a bias: `y = s (x - μ)/√(σ² + ε) + b`. Evaluation takes running statistics.
+    BatchNorm {
+        /// ε, which keeps equal numbers from a division by 0.
+        #[serde(default = "norms::epsilon")]
+        epsilon: f64,
+        /// The share of a batch in the running statistics.
+        #[serde(default = "norms::momentum")]
+        momentum: f64,
+    },
     /// `y = x + body(x)`; the body must give back the shape that it is given.
     Residual(Vec<Layer>),
     /// The same layers again and again, each time with parameters of their own.
@@ -88,6 +113,9 @@ impl Layer {
             Layer::Relu => "Relu",
             Layer::Identity => "Identity",
             Layer::Flatten => "Flatten",
+            Layer::LayerNorm { .. } => "LayerNorm",
+            Layer::RmsNorm { .. } => "RmsNorm",
+            Layer::BatchNorm { .. } => "BatchNorm",
             Layer::Residual(_) => "Residual",
             Layer::Repeat { .. } => "Repeat",
             Layer::Scope(_) => "Scope",
@@ -144,6 +172,11 @@ impl Layer {
             Layer::Flatten => {
                 let shape = Shape::Features(graph.shape(input).len());
                 Ok(graph.push_view(input, shape))
+            }
+            Layer::LayerNorm { epsilon } => norms::layer_norm(graph, input, *epsilon),
+            Layer::RmsNorm { epsilon } => norms::rms_norm(graph, input, *epsilon),
+            Layer::BatchNorm { epsilon, momentum } => {
+                norms::batch_norm(graph, input, *epsilon, *momentum)
             }
             Layer::Residual(body) => residual::build(graph, input, body),
             Layer::Repeat { times, layers } => Ok(repeat(graph, input, *times, layers)),
