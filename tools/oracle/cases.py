@@ -1,16 +1,26 @@
 """Every case, by the file of fixtures that it goes to."""
 
-import numpy as np
+import torch
 
+import layers as L
 import losses
 import updates
-from nets import activation, dense, net, repeat, residual
+import updates_of_others
+from nets import activation, dense, net, repeat, residual, scope
 from training import Case
 from updates import S
 
 
 def features(count):
     return f"Features({count})"
+
+
+def tokens(count, features):
+    return f"Tokens(tokens: {count}, features: {features})"
+
+
+def image(channels, height, width):
+    return f"Image(channels: {channels}, height: {height}, width: {width})"
 
 
 def small():
@@ -32,6 +42,99 @@ def layers():
         repeat(3, lambda: [dense(3, 3), activation("Sigmoid")]), dense(3, 2)))
 
 
+def rates():
+    yield Case("scope", features(3), lambda: net(
+        dense(3, 4), activation("Tanh"), scope(0.3, dense(4, 4), activation("Tanh")), dense(4, 2)))
+
+
+def images():
+    def case(name, shape, *makes, **rest):
+        return Case(name, image(*shape), lambda: net(*(make() for make in makes)), **rest)
+
+    def conv(*arguments, **options):
+        return lambda: L.conv2d(*arguments, **options)
+
+    def classify(count):
+        return lambda: dense(count, 2)
+
+    tanh, flatten = lambda: activation("Tanh"), L.flatten
+    yield case("Conv2d", (2, 4, 5), conv(2, 3, 3), tanh, flatten, classify(18))
+    yield case("Conv2d without bias", (1, 4, 4), conv(1, 2, 2, bias=False), tanh, flatten,
+               classify(18))
+    yield case("Conv2d, stride and padding", (2, 5, 6), conv(2, 2, 3, stride=2, padding=1), tanh,
+               flatten, classify(18))
+    yield case("Conv2d, dilation", (1, 6, 6), conv(1, 2, 2, dilation=3, padding=1), tanh, flatten,
+               classify(50))
+    yield case("Conv2d, nothing square", (2, 5, 7), conv(
+        2, 2, (2, 3), stride=(1, 2), padding=(1, 0), dilation=(2, 1)), tanh, flatten, classify(30))
+    yield case("Conv2d, twice", (1, 6, 6), conv(1, 2, 3), tanh, conv(2, 3, 3, padding=1),
+               tanh, L.global_avg_pool, classify(3))
+    for kind, make in (("MaxPool2d", L.max_pool2d), ("AvgPool2d", L.avg_pool2d)):
+        def pooled(name, shape, count, *arguments, make=make, **options):
+            return case(name, shape, conv(shape[0], 2, 2), tanh,
+                        lambda: make(*arguments, **options), flatten, classify(count))
+        yield pooled(kind, (1, 5, 5), 8, 2)
+        yield pooled(f"{kind}, overlapping", (1, 5, 6), 24, 2, stride=1)
+        yield pooled(f"{kind}, padding", (1, 5, 5), 8, 3, stride=2, padding=1)
+        yield pooled(f"{kind}, nothing square", (1, 6, 6), 24, (3, 2), stride=(2, 1),
+                     padding=(1, 0))
+    yield case("GlobalAvgPool", (2, 4, 4), conv(2, 3, 2), tanh, L.global_avg_pool, classify(3))
+    yield case("residual of images", (2, 3, 3), lambda: residual(
+        L.conv2d(2, 2, 3, padding=1), activation("Tanh")), flatten, classify(18))
+
+
+def sequences():
+    def case(name, shape, *makes, **rest):
+        return Case(name, tokens(*shape), lambda: net(*(make() for make in makes)), **rest)
+
+    def out():
+        return dense(4, 2)
+
+    # Through sigmoids and over several tokens, gradients are small.
+    fast = lambda: updates.sgd(0.5)
+    numbers = lambda rng, size: rng.integers(5, size=size).astype(float)
+    look_up = lambda: L.embedding(5, 4)
+    yield case("Embedding", (3, 1), look_up, out, inputs=numbers)
+    yield case("MeanOverTokens", (3, 1), look_up, L.mean_over_tokens, out, inputs=numbers)
+    for kind, make in (("SimpleRnn", L.simple_rnn), ("Lstm", L.lstm), ("Gru", L.gru)):
+        layer = lambda make=make: make(2, 4)
+        yield case(kind, (4, 2), layer, out, update=fast)
+        yield case(f"{kind}, last token", (6, 2), layer, L.last_token, out, update=fast)
+        yield case(f"{kind}, twice", (3, 2), layer, lambda make=make: make(4, 4), out,
+                   loss=losses.cross_entropy(), update=fast)
+    yield case("MultiHeadAttention", (3, 4), lambda: L.attention(4, 2), out)
+    yield case("MultiHeadAttention, causal", (4, 4), lambda: L.attention(4, 1, True), out)
+    yield case("transformer", (3, 1), look_up,
+               lambda: residual(L.layer_norm(4), L.attention(4, 2, True)),
+               lambda: residual(L.layer_norm(4), dense(4, 5), activation("Tanh"), dense(5, 4)),
+               out, inputs=numbers, loss=losses.cross_entropy())
+
+
+def norms():
+    def over_features(name, layer):
+        return Case(name, features(3), lambda: net(
+            dense(3, 4), layer(), activation("Tanh"), dense(4, 2)))
+
+    def over_tokens(name, layer):
+        return Case(name, tokens(3, 2), lambda: net(
+            dense(2, 4), layer(), activation("Tanh"), dense(4, 2)))
+
+    def over_images(name, layer):
+        return Case(name, image(2, 2, 3), lambda: net(
+            layer(), L.flatten(), dense(12, 2), activation("Tanh"), dense(2, 2)))
+
+    yield over_features("BatchNorm", lambda: L.batch_norm(4))
+    yield over_features("BatchNorm, other numbers",
+                        lambda: L.batch_norm(4, epsilon=0.01, momentum=0.3))
+    yield over_tokens("BatchNorm of tokens", lambda: L.batch_norm(4, "tokens"))
+    yield over_images("BatchNorm of images", lambda: L.batch_norm(2, "images"))
+    for kind, make in (("LayerNorm", L.layer_norm), ("RmsNorm", L.rms_norm)):
+        yield over_features(kind, lambda make=make: make(4))
+        yield over_features(f"{kind}, other epsilon", lambda make=make: make(4, epsilon=0.1))
+        yield over_tokens(f"{kind} of tokens", lambda make=make: make(4))
+        yield over_images(f"{kind} of images", lambda make=make: make((2, 2, 3)))
+
+
 def activations():
     for ron in ("Sigmoid", "Tanh", "Relu"):
         yield Case(ron, features(3),
@@ -51,9 +154,61 @@ def optimizers():
     yield on_small("l1", update=lambda: updates.l1(0.1, 0.002))
 
 
+def adaptive_optimizers():
+    by = updates.by
+    for update, name in (
+        (lambda: by("Adagrad", "Adagrad()", 0.1), "Adagrad"),
+        (lambda: by("Adadelta", "Adadelta()", 1.0), "Adadelta"),
+        (lambda: by("RMSprop", "RmsProp()", 0.01), "RmsProp"),
+        (lambda: by("RMSprop", "RmsProp(decay: 0.9, epsilon: 1e-3, centered: true)", 0.01,
+                    alpha=0.9, eps=1e-3, centered=True), "RmsProp, centered"),
+        (lambda: by("Adam", "Adam()", 0.02), "Adam"),
+        (lambda: by("Adam", "Adam(beta1: 0.8, beta2: 0.95, epsilon: 1e-4)", 0.02,
+                    betas=(0.8, 0.95), eps=1e-4), "Adam, other numbers"),
+        (lambda: by("Adam", "AmsGrad(beta2: 0.9)", 0.02, betas=(0.9, 0.9), amsgrad=True), "AmsGrad"),
+        (lambda: updates.adam_w(0.02, 0.1), "AdamW"),
+    ):
+        yield on_small(name, update=update)
+    with_optax = "PyTorch and optax"
+    yield on_small("Lion", oracle=with_optax, corner=1e-6,
+                   update=lambda: updates_of_others.lion(0.002, 0.9, 0.99))
+    yield on_small("Lion, decay", oracle=with_optax, corner=1e-6,
+                   update=lambda: updates_of_others.lion(0.002, 0.8, 0.9, 0.5))
+    yield on_small("RmsProp, epsilon inside", oracle=with_optax,
+                   update=lambda: updates_of_others.rms_prop_inside(0.01, 0.9, 1e-3))
+    yield on_small("Adagrad, beginning above 0", oracle=with_optax,
+                   update=lambda: updates_of_others.adagrad_from(0.1, 0.1, 1e-3))
+    yield on_small("Adam, epsilon before the correction", oracle="PyTorch and scikit-learn",
+                   update=lambda: updates_of_others.adam_epsilon_hat(0.02, 1e-3))
+
+
 def clips():
     yield on_small("clip by norm", update=lambda: updates.clip_norm(0.1, 0.4))
     yield on_small("clip by value", update=lambda: updates.clip_value(0.1, 0.1))
+
+
+def more_clips():
+    yield on_small("clip by norm per layer",
+                   update=lambda: updates.clip_norm_per_layer(0.1, 0.25))
+    yield on_small("adaptive clip", oracle="PyTorch and optax",
+                   update=lambda: updates_of_others.adaptive_clip(0.2, 0.1, 1e-3))
+
+
+def constraints():
+    yield on_small("MaxNorm", oracle="PyTorch and optax",
+                   update=lambda: updates_of_others.max_norm(0.1, 0.9))
+    yield on_small("ClipWeights", oracle="PyTorch and optax",
+                   update=lambda: updates_of_others.clip_weights(0.1, 0.6))
+
+
+def averages():
+    A = torch.optim.swa_utils
+    ema = lambda module: A.AveragedModel(module, multi_avg_fn=A.get_ema_multi_avg_fn(0.9))
+    yield on_small("exponential", update=lambda: updates.averaged(
+        0.1, "Exponential(decay: 0.9)", ema))
+    yield on_small("mean", update=lambda: updates.averaged(0.1, "Mean()", A.AveragedModel))
+    yield on_small("mean of the second half", steps_per_epoch=10, update=lambda: updates.averaged(
+        0.1, "Mean(from_epoch: 5)", A.AveragedModel, average_from=50))
 
 
 def schedules():
@@ -69,7 +224,11 @@ def schedules():
     yield case("cosine with a floor", "Cosine(to: 0.1)",
                lambda o: S.CosineAnnealingLR(o, 100, eta_min=0.02))
     yield case("warm-up, then cosine", "Cosine(to: 0.0)", lambda o: S.SequentialLR(
-        o, [S.LinearLR(o, 1 / 20, 1.0, 19), S.CosineAnnealingLR(o, 80)], [20]), warm_up=2.0)
+        o, [S.LinearLR(o, 1 / 20, 1.0, 19), S.CosineAnnealingLR(o, 80)], [20]), warm_up="2.0")
+    yield on_small("inverse time", oracle="PyTorch and Keras", steps_per_epoch=10,
+                   update=lambda: updates_of_others.keras_schedule(
+                       0.2, "InverseTime(decay: 0.5)", "InverseTimeDecay",
+                       decay_steps=10, decay_rate=0.5))
     metrics = (1.0, 0.9, 0.95, 0.92, 0.9, 0.8, 0.8, 0.8, 0.8, 0.7)
     yield on_small("plateau", steps_per_epoch=10, metrics=metrics,
                    update=lambda: updates.plateau(0.2, 0.5, 1, 0.01, 0.2))
@@ -77,9 +236,11 @@ def schedules():
 
 FILES = {
     "layers": layers,
+    "norms": norms,
     "activations": activations,
     "losses": all_losses,
     "optimizers": optimizers,
     "clips": clips,
+    "constraints": constraints,
     "schedules": schedules,
 }

@@ -11,7 +11,7 @@ from cases import FILES
 from training import make
 
 # Names that the registry has in another form.
-PACKAGES = {"PyTorch": "torch"}
+PACKAGES = {"PyTorch": "torch", "Keras": "keras"}
 
 # So that sums run in one order.
 torch.set_num_threads(1)

@@ -48,10 +48,11 @@ class Parameter:
     tensor: nn.Parameter
     views: Callable  # tensor -> views of it that side by side make ours
     fan_in: int
+    rate: float = 1.0  # the factor on its learning rate
 
     @property
     def role(self):
-        return {"b": "bias", "s": "scale", "w": "weight"}[self.name.split(".")[-1].split("_")[0][0]]
+        return next(role for role in ("weight", "bias", "scale") if self.name.endswith(role))
 
     def of(self, tensor):
         return torch.cat([view.detach() for view in self.views(tensor)], dim=1)
@@ -158,6 +159,20 @@ def repeat(times, make):
     body = [piece for _ in range(times) for piece in make()]
     ron = f"Repeat(times: {times}, layers: {listed(make())})"
     return Piece(ron, in_order(body), body=body, is_counted=False)
+
+
+def scope(rate, *body):
+    ron = f"Scope(rate: {rate}, layers: {listed(body)})"
+    piece = Piece(ron, in_order(body), body=body, is_counted=False)
+    for parameter in every_parameter(body):
+        parameter.rate *= rate
+    return piece
+
+
+def every_parameter(pieces):
+    for piece in pieces:
+        yield from piece.parameters
+        yield from every_parameter(piece.body)
 
 
 def net(*pieces):

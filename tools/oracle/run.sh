@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 venv=${CARGO_TARGET_DIR:-$root/target}/oracle
 "$here/setup.sh" "$venv"
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 KERAS_BACKEND=torch
 # One thread, so that sums run in one order.
 OMP_NUM_THREADS=1 "$venv/bin/python" "$here/make.py" "$root/crates/optim/tests/fixtures/oracle" "$@"
 cd "$root"

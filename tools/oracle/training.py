@@ -39,7 +39,9 @@ class Case:
     steps_per_epoch: int = 1
     # The judged metric after each epoch, for schedules that listen to it.
     metrics: tuple = ()
-    # The least difference between f32 and f64 to be borne, where a case cannot be calm.
+    # How near to a corner a run may come.
+    corner: float = NEAREST_CORNER
+    # The largest difference between f32 and f64 to be borne, where a case cannot be calm.
     calm: float = CALM
 
 
@@ -87,6 +89,7 @@ class Trained:
     losses: list
     after: list
     evaluated: list
+    averaged: list | None = None
 
 
 def train(case, x, values, targets, dtype):
@@ -120,6 +123,9 @@ def train(case, x, values, targets, dtype):
     net.module.eval()
     with torch.no_grad():
         trained.evaluated = net.module(x[: case.batch]).reshape(-1).tolist()
+    if update.averaged:
+        net.module.load_state_dict(update.averaged.module.state_dict())
+        trained.averaged = flat(net)
     return trained
 
 
@@ -142,7 +148,7 @@ def make(case):
         noise = max(distance(a, b) for a, b in zip(rounded.after, trained.after))
         moved = distance(trained.after[-1], start)
         reasons.append(f"corner {nearest:.1e}{'' if both else ' (one side)'}, f32 {noise:.1e}, moved {moved:.1e}")
-        if both and nearest >= NEAREST_CORNER and noise <= case.calm and moved >= MOVED:
+        if both and nearest >= case.corner and noise <= case.calm and moved >= MOVED:
             return text(case, net, x, values, targets, trained), attempt, reasons[-1]
     raise SystemExit(f"{case.name}: no draw out of 200 will do\n" + "\n".join(reasons[-5:]))
 
@@ -174,4 +180,6 @@ def text(case, net, x, values, targets, trained):
              for step, loss, values in zip(MOMENTS, trained.losses, trained.after)]
     lines.append("after: [\n            " + ",\n            ".join(after) + ",\n        ]")
     lines.append(f"evaluated: {numbers(trained.evaluated)}")
+    if trained.averaged is not None:
+        lines.append(f"averaged: {numbers(trained.averaged)}")
     return "    (\n" + "".join(f"        {line},\n" for line in lines) + "    ),\n"

@@ -1,5 +1,6 @@
-"""Optimizers twice: as an experiment file writes them, and as PyTorch or optax steps."""
+"""Optimizers twice: as an experiment file writes them, and as PyTorch steps."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -8,13 +9,12 @@ import torch
 from nets import Corners
 
 
-def written(rate, chain=(), schedule=None, warm_up=None, constraints=()):
-    parts = [f"learning_rate: {rate!r}"]
-    parts += [f"chain: [{', '.join(chain)}]"] if chain else []
-    parts += [f"schedule: {schedule}"] if schedule else []
-    parts += [f"warm_up: {warm_up!r}"] if warm_up else []
-    parts += [f"constraints: [{', '.join(constraints)}]"] if constraints else []
-    return "(" + ", ".join(parts) + ")"
+def written(rate, chain=(), schedule=None, **rest):
+    """An optimizer in the notation of an experiment file."""
+    parts = {"learning_rate": repr(rate), "chain": f"[{', '.join(chain)}]", "schedule": schedule}
+    parts |= rest
+    present = {name: text for name, text in parts.items() if text and text != "[]"}
+    return "(" + ", ".join(f"{name}: {text}" for name, text in present.items()) + ")"
 
 
 @dataclass
@@ -22,25 +22,34 @@ class Update:
     """A step of PyTorch's, with what is done to gradients before and to parameters after it."""
 
     ron: str
+    rate: float
     # From groups of parameters to an optimizer of PyTorch.
     make: Callable
-    # Settings of the weights alone, such as their decay.
-    weights: dict = field(default_factory=dict)
+    # Settings for parameters of a role, such as the decay of weights.
+    of_role: dict = field(default_factory=dict)
     # From that optimizer to a schedule of PyTorch that is called after every step.
     schedule: Callable | None = None
     # The same, for one that is shown a metric after every epoch.
     listener: Callable | None = None
     before: Callable | None = None  # (net)
     after: Callable | None = None  # (net)
+    # From the module to an average of it.
+    average: Callable | None = None
+    # Steps before the average begins.
+    average_from: int = 0
 
     def start(self, net):
-        self.net = net
-        others = net.of_role("bias") + net.of_role("scale")
-        groups = [{"params": net.of_role("weight"), **self.weights}]
-        groups += [{"params": others}] if others else []
-        self.optimizer = self.make(groups)
+        self.net, self.steps = net, 0
+        groups = defaultdict(list)
+        for parameter in net.parameters:
+            groups[parameter.role, parameter.rate].append(parameter.tensor)
+        self.optimizer = self.make([
+            {"params": tensors, "lr": self.rate * rate, **self.of_role.get(role, {})}
+            for (role, rate), tensors in groups.items()
+        ])
         self.scheduler = self.schedule(self.optimizer) if self.schedule else None
         self.listening = self.listener(self.optimizer) if self.listener else None
+        self.averaged = self.average(net.module) if self.average else None
 
     def clear(self):
         self.optimizer.zero_grad()
@@ -53,25 +62,30 @@ class Update:
             self.after(self.net)
         if self.scheduler:
             self.scheduler.step()
+        self.steps += 1
+        if self.averaged and self.steps > self.average_from:
+            self.averaged.update_parameters(self.net.module)
 
     def observe(self, metric):
         self.listening.step(metric)
 
 
-def sgd(rate):
-    return Update(written(rate), lambda groups: torch.optim.SGD(groups, lr=rate))
+def plain(groups):
+    return torch.optim.SGD(groups)
+
+
+def sgd(rate, chain=(), make=plain, **rest):
+    return Update(written(rate, chain), rate, make, **rest)
 
 
 def momentum(rate, beta, nesterov=False, chain=(), **rest):
     kind = "Nesterov" if nesterov else "Momentum"
-    ron = written(rate, [*chain, f"{kind}({beta})"])
-    make = lambda groups: torch.optim.SGD(groups, lr=rate, momentum=beta, nesterov=nesterov)
-    return Update(ron, make, **rest)
+    make = lambda groups: torch.optim.SGD(groups, momentum=beta, nesterov=nesterov)
+    return sgd(rate, [*chain, f"{kind}({beta})"], make, **rest)
 
 
 def l2(rate, decay):
-    make = lambda groups: torch.optim.SGD(groups, lr=rate)
-    return Update(written(rate, [f"L2({decay})"]), make, weights={"weight_decay": decay})
+    return sgd(rate, [f"L2({decay})"], of_role={"weight": {"weight_decay": decay}})
 
 
 def l1(rate, penalty):
@@ -83,8 +97,7 @@ def l1(rate, penalty):
             Corners.see(w, "zero")
         sum(penalty * w.abs().sum() for w in weights).backward()
 
-    make = lambda groups: torch.optim.SGD(groups, lr=rate)
-    return Update(written(rate, [f"L1({penalty})"]), make, before=before)
+    return sgd(rate, [f"L1({penalty})"], before=before)
 
 
 def gradients(net):
@@ -102,8 +115,7 @@ def clip_norm(rate, bound):
         norm = torch.nn.utils.get_total_norm([t.grad for t in tensors])
         torch.nn.utils.clip_grads_with_norm_(tensors, bound, norm - 1e-6)
 
-    make = lambda groups: torch.optim.SGD(groups, lr=rate)
-    return Update(written(rate, [f"ClipNorm({bound})"]), make, before=before)
+    return sgd(rate, [f"ClipNorm({bound})"], before=before)
 
 
 def clip_value(rate, bound):
@@ -111,21 +123,46 @@ def clip_value(rate, bound):
         Corners.see(gradients(net).abs() - bound, bound)
         torch.nn.utils.clip_grad_value_([p.tensor for p in net.parameters], bound)
 
-    make = lambda groups: torch.optim.SGD(groups, lr=rate)
-    return Update(written(rate, [f"ClipValue({bound})"]), make, before=before)
+    return sgd(rate, [f"ClipValue({bound})"], before=before)
 
 
 S = torch.optim.lr_scheduler
 
 
-def scheduled(rate, ron, schedule, warm_up=None):
-    make = lambda groups: torch.optim.SGD(groups, lr=rate)
-    return Update(written(rate, schedule=ron, warm_up=warm_up), make, schedule=schedule)
+def scheduled(rate, ron, schedule, chain=(), make=plain, **rest):
+    return Update(written(rate, chain, ron, **rest), rate, make, schedule=schedule)
 
 
 def plateau(rate, factor, patience, threshold, least):
     ron = f"Plateau(factor: {factor}, patience: {patience}, threshold: {threshold}, minimum: {least})"
     listener = lambda optimizer: S.ReduceLROnPlateau(
         optimizer, factor=factor, patience=patience, threshold=threshold, min_lr=rate * least)
-    make = lambda groups: torch.optim.SGD(groups, lr=rate)
-    return Update(written(rate, schedule=ron), make, listener=listener)
+    return Update(written(rate, schedule=ron), rate, plain, listener=listener)
+
+
+def by(kind, ron, rate, **rest):
+    """An optimizer of `torch.optim` by its name, with its own options."""
+    make = lambda groups: getattr(torch.optim, kind)(groups, **rest)
+    return sgd(rate, [ron], make)
+
+
+def adam_w(rate, decay):
+    make = lambda groups: torch.optim.AdamW(groups, weight_decay=0.0)
+    return sgd(rate, [f"AdamW(decay: {decay})"], make, of_role={"weight": {"weight_decay": decay}})
+
+
+def clip_norm_per_layer(rate, bound):
+    def before(net):
+        layers = defaultdict(list)
+        for parameter in net.parameters:
+            layers[parameter.name.split(".")[0]].append(parameter.tensor)
+        for tensors in layers.values():
+            norm = torch.nn.utils.get_total_norm([t.grad for t in tensors])
+            Corners.see(norm - bound, bound)
+            torch.nn.utils.clip_grads_with_norm_(tensors, bound, norm - 1e-6)
+
+    return sgd(rate, [f"ClipNormPerLayer({bound})"], before=before)
+
+
+def averaged(rate, ron, average, **rest):
+    return Update(written(rate, average=ron), rate, plain, average=average, **rest)
