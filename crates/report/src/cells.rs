@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 
 use gradus_core::Loss;
 use gradus_runner::{
-    At, Coordinate, Curve, Judge, JudgedMetric, Metric, Outcome, Part, PlannedRun, Results,
-    RunRecord,
+    At, Coordinate, Curve, Judge, Metric, Outcome, Part, PlannedRun, Results, RunRecord,
 };
 
-use gradus_runner::statistics::{argmin, mean, median, quantile};
+use gradus_runner::statistics::{argmin, median, quantile};
 
 /// Name of the axis that this report is about.
 pub(crate) const LEARNING_RATE: &str = "learning rate";
@@ -68,7 +67,7 @@ impl Counts {
 /// A number that a run is judged by.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Measure {
-    pub(crate) metric: JudgedMetric,
+    pub(crate) metric: Metric,
     pub(crate) split: Part,
     pub(crate) at: At,
     loss: Loss,
@@ -89,7 +88,7 @@ impl<'a> Survey<'a> {
         let experiment = &results.experiment;
         let judge = experiment.judge.unwrap_or_else(|| {
             let split = experiment.evaluate.as_ref().and_then(|parts| parts.first().copied());
-            Judge { metric: JudgedMetric::Loss, split: split.unwrap_or(Part::Train), at: At::Final }
+            Judge { metric: Metric::Loss, split: split.unwrap_or(Part::Train), at: At::Final }
         });
         let judged = Measure {
             metric: judge.metric,
@@ -228,32 +227,21 @@ impl Measure {
 
     /// This metric on `split` at the end.
     pub(crate) fn of(metric: Metric, loss: Loss, split: Part) -> Self {
-        let metric = match metric {
-            Metric::Accuracy => JudgedMetric::Accuracy,
-            Metric::Mse => JudgedMetric::Mse,
-        };
         Self { metric, split, at: At::Final, loss }
     }
 
-    /// The curve that it is read from. Training loss is the running mean of the epoch unless the
-    /// file asks for an evaluation.
+    fn judge(&self) -> Judge {
+        Judge { metric: self.metric, split: self.split, at: self.at }
+    }
+
+    /// The curve that it is read from.
     pub(crate) fn curve<'r>(&self, record: &'r RunRecord) -> Option<&'r Curve> {
-        record.measured(self.split.name(), self.metric.name())
+        self.judge().curve(record)
     }
 
     /// The value as measured, whatever became of the run; NaN where nothing was.
     pub(crate) fn value(&self, record: &RunRecord) -> f64 {
-        let Some(curve) = self.curve(record) else { return f64::NAN };
-        let values = &curve.values;
-        match self.at {
-            At::Final => values.last().copied().unwrap_or(f64::NAN),
-            At::Best => {
-                best(values, self.metric.higher_is_better()).map_or(f64::NAN, |index| values[index])
-            }
-            At::Window(epochs) => {
-                mean(&values[values.len().saturating_sub(epochs.max(1) as usize)..])
-            }
-        }
+        self.judge().value(record)
     }
 
     /// What runs are compared by: lower is better, and a diverged run is worst, `+inf`.
@@ -271,22 +259,34 @@ impl Measure {
     }
 
     /// What is measured, with its unit.
-    pub(crate) fn quantity(&self) -> &'static str {
+    pub(crate) fn quantity(&self) -> String {
         match self.metric {
-            JudgedMetric::Accuracy => "accuracy (share correct)",
-            JudgedMetric::Mse => "mean squared error",
-            JudgedMetric::Loss => loss_name(self.loss),
+            Metric::Accuracy => "accuracy (share correct)".to_string(),
+            Metric::BalancedAccuracy => "balanced accuracy (mean recall)".to_string(),
+            Metric::Rmse => "root mean squared error (units of the file)".to_string(),
+            Metric::Mae => "mean absolute error (units of the file)".to_string(),
+            Metric::Loss => loss_name(self.loss).to_string(),
+            Metric::PenalizedLoss => format!("{} with penalties", loss_name(self.loss)),
+            _ => self.metric_words(),
+        }
+    }
+
+    /// The metric in a sentence: `mean squared error`.
+    fn metric_words(&self) -> String {
+        match self.metric {
+            Metric::Mse => "mean squared error".to_string(),
+            Metric::Rmse => "RMSE".to_string(),
+            Metric::Mae => "mean absolute error".to_string(),
+            Metric::R2 => "R²".to_string(),
+            Metric::TopK(k) => format!("top-{k} accuracy"),
+            other => other.name().replace('_', " "),
         }
     }
 
     /// In a sentence: `validation loss`.
     pub(crate) fn words(&self) -> String {
         let part = if self.split == Part::Train { "training" } else { self.split.name() };
-        let metric = match self.metric {
-            JudgedMetric::Mse => "mean squared error",
-            other => other.name(),
-        };
-        format!("{part} {metric}")
+        format!("{part} {}", self.metric_words())
     }
 
     /// When it is measured: `at the end`.
@@ -294,6 +294,7 @@ impl Measure {
         match self.at {
             At::Final => "at the end".to_string(),
             At::Best => "at the best epoch".to_string(),
+            At::BestOf(part) => format!("at the epoch of the best on {}", part.name()),
             At::Window(epochs) => format!("over the last {epochs} epochs"),
         }
     }
@@ -306,10 +307,4 @@ pub(crate) fn loss_name(loss: Loss) -> &'static str {
         Loss::Mse => "mean squared error",
         Loss::CrossEntropy => "cross-entropy (nats)",
     }
-}
-
-/// Index of the best finite value; the first of equals.
-pub(crate) fn best(values: &[f64], higher_is_better: bool) -> Option<usize> {
-    let sign = if higher_is_better { -1.0 } else { 1.0 };
-    argmin(&values.iter().map(|value| sign * value).collect::<Vec<_>>())
 }

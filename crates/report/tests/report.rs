@@ -61,6 +61,7 @@ fn record(run: &PlannedRun, losses: &[f64], outcome: Outcome) -> RunRecord {
         seed: run.seed,
         description: String::new(),
         outcome,
+        stopped: None,
         parameter_count: 15,
         epochs: 3,
         steps: 36,
@@ -319,18 +320,18 @@ fn the_table_of_runs_keeps_its_form() {
     let table = fs::read_to_string(folder.path().join("runs.csv")).expect("it is there");
     let lines: Vec<&str> = table.lines().collect();
     let head = "position,key,learning_rate,seed,outcome,diverged_step,diverged_quantity,\
-                diverged_layer,epochs,steps,parameters,initial_loss,constant_loss,judged,\
+                diverged_layer,stopped,epochs,steps,parameters,initial_loss,constant_loss,judged,\
                 train_running_loss_final,train_running_loss_best,train_running_loss_best_epoch,\
                 validation_loss_final,validation_loss_best,validation_loss_best_epoch,\
                 validation_accuracy_final,validation_accuracy_best,validation_accuracy_best_epoch,\
                 weights_digest";
     assert_eq!(lines[0], head);
-    let trained = "0,key0,0.01,0,trained,,,,3,36,15,1.2,1.0986,0.5,0.5,0.5,2,0.5,0.5,2,\
+    let trained = "0,key0,0.01,0,trained,,,,,3,36,15,1.2,1.0986,0.5,0.5,0.5,2,0.5,0.5,2,\
                    0.6666666666666666,0.6666666666666666,2,00";
     assert_eq!(lines[1], trained);
-    assert_eq!(lines[2], format!("1,key1,0.1,0,missing{}", ",".repeat(19)));
+    assert_eq!(lines[2], format!("1,key1,0.1,0,missing{}", ",".repeat(20)));
     assert!(
-        lines[5].starts_with("4,key4,100,0,diverged,15,loss not finite,,3,36,15,1.2,1.0986,inf,")
+        lines[5].starts_with("4,key4,100,0,diverged,15,loss not finite,,,3,36,15,1.2,1.0986,inf,")
     );
 }
 

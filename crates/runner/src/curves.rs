@@ -4,6 +4,7 @@ use gradus_core::{Parameters, Scalar};
 
 use crate::evaluate::Measured;
 use crate::experiment::{Experiment, Part, Quantity};
+use crate::metric::Metric;
 use crate::record::Curve;
 
 /// A moment: epochs and steps done.
@@ -13,6 +14,7 @@ type When = (u64, u64);
 #[derive(Debug)]
 pub(crate) struct Curves {
     running_loss: Curve,
+    running_penalized_loss: Option<Curve>,
     learning_rate: Option<Curve>,
     sharpness: Curve,
     /// For each evaluated part its loss and then its metrics.
@@ -31,7 +33,7 @@ impl Curves {
         let optimizer = &experiment.optimizer;
         let rate_changes =
             optimizer.schedule != gradus_optim::Schedule::Constant || optimizer.warm_up > 0.0;
-        let names: Vec<&str> = std::iter::once("loss")
+        let names: Vec<String> = std::iter::once(Metric::Loss.name())
             .chain(experiment.metrics().iter().map(|metric| metric.name()))
             .collect();
         let parts = experiment.evaluated().to_vec();
@@ -44,6 +46,9 @@ impl Curves {
         let of_layer = |&layer: &usize| empty("train", "gradient_norm", Some(layer as u64));
         Self {
             running_loss: empty("train", "running_loss", None),
+            running_penalized_loss: experiment
+                .records(Quantity::RunningPenalizedLoss)
+                .then(|| empty("train", "running_penalized_loss", None)),
             learning_rate: rate_changes.then(|| empty("", "learning_rate", None)),
             sharpness: empty("train", "sharpness", None),
             evaluations,
@@ -72,9 +77,13 @@ impl Curves {
         }
     }
 
-    /// At the end of an epoch: the mean loss of its steps, the rate, the mean gradient norms.
-    pub(crate) fn push_epoch(&mut self, when: When, running_loss: f64, rate: f64) {
+    /// At the end of an epoch: the mean loss of its steps, the mean of their penalties, the rate,
+    /// the mean gradient norms.
+    pub(crate) fn push_epoch(&mut self, when: When, running_loss: f64, penalty: f64, rate: f64) {
         push(&mut self.running_loss, when, running_loss);
+        if let Some(curve) = &mut self.running_penalized_loss {
+            push(curve, when, running_loss + penalty);
+        }
         if let Some(curve) = &mut self.learning_rate {
             push(curve, when, rate);
         }
@@ -115,6 +124,12 @@ impl Curves {
         self.running_loss.values.last().copied().unwrap_or(f64::INFINITY)
     }
 
+    /// The same with penalties; NaN where that is not recorded.
+    pub(crate) fn last_running_penalized_loss(&self) -> f64 {
+        let curve = self.running_penalized_loss.as_ref();
+        curve.and_then(|curve| curve.values.last().copied()).unwrap_or(f64::NAN)
+    }
+
     /// The mean running loss of the last `window` epochs.
     pub(crate) fn running_loss_over(&self, window: u64) -> f64 {
         let values = &self.running_loss.values;
@@ -144,6 +159,7 @@ impl Curves {
     /// All of them that hold anything, in a fixed order.
     pub(crate) fn finish(self) -> Vec<Curve> {
         std::iter::once(self.running_loss)
+            .chain(self.running_penalized_loss)
             .chain(self.evaluations)
             .chain(self.learning_rate)
             .chain([self.sharpness])

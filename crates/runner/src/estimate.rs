@@ -32,7 +32,7 @@ pub fn estimate(file: &File, presence: &[Presence]) -> Estimate {
     let mut first = None;
     for (position, _) in presence.iter().enumerate().filter(|(_, p)| **p == Presence::Missing) {
         let experiment = plan.experiment_at(plan.cell(position));
-        let per_epoch = rows.div_ceil(experiment.train.batch.unwrap_or(rows)) as u64;
+        let per_epoch = experiment.train.steps_per_epoch(rows);
         let steps = experiment.train.total_steps(per_epoch);
         estimate.steps = estimate.steps.saturating_add(steps);
         // 24 bytes a point; about 1 KiB for the rest of a record.
@@ -58,7 +58,7 @@ fn seconds_per_step<T: Scalar>(file: &File, position: usize) -> f64 {
     let kind = experiment.loss.target_kind();
     let data = file.dataset.prepare::<T>(&experiment.data, kind, seed);
     let mut run = Run::start(&experiment, seed, &data);
-    let batch = experiment.train.batch.unwrap_or(data.train.rows());
+    let batch = experiment.train.batch_rows(data.train.rows());
     let rows: Vec<u32> = (0..batch as u32).collect();
     run.step(&rows);
     let started = Instant::now();

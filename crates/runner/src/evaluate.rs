@@ -1,11 +1,13 @@
 //! Loss and metrics of a part of the data at the present weights.
 
 use gradus_core::{Loss, Mode, Program, Scalar, Targets};
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice};
+use ndarray::{Array2, Axis, Slice};
 
 use crate::curves::Curves;
 use crate::data::{SampleTargets, Samples};
-use crate::experiment::{Experiment, Metric};
+use crate::experiment::Experiment;
+use crate::metric::Metric;
+use crate::score::Score;
 
 /// What was measured of a part.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,14 +19,17 @@ pub(crate) struct Measured {
 }
 
 /// Runs the program over all samples, as many at a time as it holds, and averages in row order.
+/// `scale` is what each target column was divided by, `penalty` that of the present weights.
 pub(crate) fn evaluate<T: Scalar>(
     program: &mut Program<T>,
     samples: &Samples<T>,
     metrics: &[Metric],
+    scale: &[f64],
+    penalty: f64,
 ) -> Measured {
     let rows = samples.rows();
     let mut loss = 0.0;
-    let mut sums = vec![0.0; metrics.len()];
+    let mut scores: Vec<Score> = metrics.iter().map(|&metric| Score::new(metric)).collect();
     for start in (0..rows).step_by(program.capacity()) {
         let end = rows.min(start + program.capacity());
         let inputs = samples.inputs.slice_axis(Axis(0), Slice::from(start..end));
@@ -32,44 +37,22 @@ pub(crate) fn evaluate<T: Scalar>(
         program.forward(Mode::Evaluate);
         let targets = samples.targets.between(start, end);
         loss += program.loss(targets) * (end - start) as f64;
-        for (sum, metric) in sums.iter_mut().zip(metrics) {
-            *sum += match metric {
-                Metric::Accuracy => count_right(program.output(), targets),
-                Metric::Mse => Loss::Mse.value(program.output(), targets) * (end - start) as f64,
-            };
+        for score in &mut scores {
+            score.add(program.output(), targets, scale);
         }
     }
-    let mean = |sum: f64| sum / rows as f64;
-    Measured { loss: mean(loss), metrics: sums.into_iter().map(mean).collect() }
-}
-
-/// Samples whose largest output is the one of their class; the first of equal ones counts.
-fn count_right<T: Scalar>(outputs: ArrayView2<'_, T>, targets: Targets<'_, T>) -> f64 {
-    let right = match targets {
-        Targets::Classes(classes) => outputs
-            .rows()
-            .into_iter()
-            .zip(classes)
-            .filter(|(row, class)| largest(*row) == **class as usize)
-            .count(),
-        Targets::Values(values) => outputs
-            .rows()
-            .into_iter()
-            .zip(values.rows())
-            .filter(|(row, one_hot)| largest(*row) == largest(*one_hot))
-            .count(),
+    let loss = loss / rows as f64;
+    let value = |score: &Score| match score.metric {
+        Metric::Loss => loss,
+        Metric::PenalizedLoss => loss + penalty,
+        _ => score.value(),
     };
-    right as f64
+    Measured { loss, metrics: scores.iter().map(value).collect() }
 }
 
-fn largest<T: Scalar>(row: ArrayView1<'_, T>) -> usize {
-    let mut best = 0;
-    for (index, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = index;
-        }
-    }
-    best
+/// The loss alone.
+pub(crate) fn evaluate_loss<T: Scalar>(program: &mut Program<T>, samples: &Samples<T>) -> f64 {
+    evaluate(program, samples, &[], &[], 0.0).loss
 }
 
 /// The loss of the best prediction that is the same for every sample: the mean target for the
@@ -95,9 +78,8 @@ pub(crate) fn constant_loss<T: Scalar>(loss: Loss, samples: &Samples<T>) -> f64 
     }
 }
 
-/// The judged metric at the last evaluation, turned so that lower is better.
+/// The judged metric at the last evaluation.
 pub(crate) fn judged(experiment: &Experiment, curves: &Curves) -> f64 {
     let judge = experiment.judge();
-    let value = curves.last(judge.split, judge.metric.name());
-    if judge.metric.higher_is_better() { -value } else { value }
+    curves.last(judge.chosen_on(), &judge.metric.name())
 }

@@ -1,12 +1,14 @@
 //! What an experiment file says: plain data, the only description there is.
 
-use gradus_core::{Initialization, Layer, Loss};
+use gradus_core::{Initialization, Layer, Loss, TargetKind};
 use gradus_optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
 use crate::axis::Axis;
 use crate::checks::Check;
 use crate::data::Data;
+use crate::metric::{At, Judge, Metric};
+use crate::stop::{Stop, Watched};
 
 /// One experiment: a question, and everything that is needed to answer it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ pub struct Experiment {
     pub init: Initialization,
     /// What training lowers.
     pub loss: Loss,
-    /// What is measured beside the loss; when left out, `Accuracy` for `CrossEntropy`.
+    /// What is measured beside the loss; when left out, `Accuracy` for a loss on classes.
     #[serde(default)]
     pub metrics: Option<Vec<Metric>>,
     /// How the parameters change.
@@ -62,9 +64,15 @@ pub struct Train {
     /// Samples a step; when left out, all of them (full batch).
     #[serde(default)]
     pub batch: Option<usize>,
-    /// Ends the run after the first epoch whose training loss is below this.
+    /// The order of the samples in an epoch.
     #[serde(default)]
-    pub loss_below: Option<f64>,
+    pub order: Order,
+    /// What becomes of the samples that are too few for a batch.
+    #[serde(default)]
+    pub last_batch: LastBatch,
+    /// Rules that end the run before its length is reached.
+    #[serde(default)]
+    pub stop: Vec<Stop>,
     /// The type that everything is computed in.
     #[serde(default)]
     pub precision: Precision,
@@ -86,11 +94,51 @@ fn default_window() -> u64 {
 }
 
 impl Train {
+    /// Samples of a whole batch, out of `rows` training rows.
+    pub fn batch_rows(&self, rows: usize) -> usize {
+        self.batch.unwrap_or(rows)
+    }
+
+    /// Training rows that an epoch uses.
+    pub fn rows_per_epoch(&self, rows: usize) -> usize {
+        match self.last_batch {
+            LastBatch::Keep => rows,
+            LastBatch::Drop => rows - rows % self.batch_rows(rows),
+        }
+    }
+
+    /// Steps of an epoch.
+    pub fn steps_per_epoch(&self, rows: usize) -> u64 {
+        self.rows_per_epoch(rows).div_ceil(self.batch_rows(rows)) as u64
+    }
+
     /// Steps of the whole run, when an epoch has so many.
     pub fn total_steps(&self, steps_per_epoch: u64) -> u64 {
         let by_epochs = self.epochs.map(|epochs| epochs.saturating_mul(steps_per_epoch));
         self.steps.or(by_epochs).unwrap_or(0)
     }
+}
+
+/// The order of the samples in an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Order {
+    /// Drawn anew for every epoch, a function of seed and epoch.
+    #[default]
+    Shuffled,
+    /// Every epoch as the training part has them: as in the file, unless the split draws an order.
+    AsInFile,
+}
+
+/// What becomes of the samples at the end of an epoch that are too few for a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum LastBatch {
+    /// They are a smaller batch.
+    #[default]
+    Keep,
+    /// They are left out of this epoch.
+    Drop,
 }
 
 /// The type of the numbers.
@@ -127,26 +175,6 @@ impl Part {
     }
 }
 
-/// What is measured of a part beside the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Metric {
-    /// Share of samples whose largest output is the one of their class.
-    Accuracy,
-    /// Mean squared error over samples and outputs, whatever the loss is.
-    Mse,
-}
-
-impl Metric {
-    /// Its name in tables and curves.
-    pub fn name(self) -> &'static str {
-        match self {
-            Metric::Accuracy => "accuracy",
-            Metric::Mse => "mse",
-        }
-    }
-}
-
 /// What can be recorded beside loss and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,64 +185,11 @@ pub enum Quantity {
     /// The largest eigenvalue of the Hessian of the training loss, before and after training;
     /// for the full batch only. Gradient descent is stable below `2/λ`.
     Sharpness,
+    /// The mean over an epoch's batches of loss plus penalties, each before its step: what
+    /// scikit-learn calls `loss_`. It costs a pass over the weights each step.
+    RunningPenalizedLoss,
     /// The final parameters, by name.
     Weights,
-}
-
-/// What "best" means, once, for the verdict, `Plateau` and checks.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Judge {
-    /// The measure.
-    #[serde(default)]
-    pub metric: JudgedMetric,
-    /// Where it is measured.
-    pub split: Part,
-    /// When it is measured.
-    #[serde(default)]
-    pub at: At,
-}
-
-/// The measure that runs are judged by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum JudgedMetric {
-    /// The loss without penalties; lower is better.
-    #[default]
-    Loss,
-    /// Higher is better.
-    Accuracy,
-    /// Lower is better.
-    Mse,
-}
-
-impl JudgedMetric {
-    /// Name of its curve.
-    pub fn name(self) -> &'static str {
-        match self {
-            JudgedMetric::Loss => "loss",
-            JudgedMetric::Accuracy => "accuracy",
-            JudgedMetric::Mse => "mse",
-        }
-    }
-
-    /// Whether a larger value is better.
-    pub fn higher_is_better(self) -> bool {
-        self == JudgedMetric::Accuracy
-    }
-}
-
-/// The moment at which a run is judged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum At {
-    /// After the last epoch.
-    #[default]
-    Final,
-    /// At the best epoch.
-    Best,
-    /// The mean over this many last epochs.
-    Window(u64),
 }
 
 /// What is varied: every combination of the axes' values, each with every seed.
@@ -245,7 +220,7 @@ impl Experiment {
     pub fn metrics(&self) -> &[Metric] {
         match &self.metrics {
             Some(metrics) => metrics,
-            None if self.loss == Loss::CrossEntropy => &[Metric::Accuracy],
+            None if self.loss.target_kind() == TargetKind::Classes => &[Metric::Accuracy],
             None => &[],
         }
     }
@@ -254,7 +229,7 @@ impl Experiment {
     fn judge_among(&self, parts: &[Part]) -> Judge {
         let split = [Part::Validation, Part::Test].into_iter().find(|part| parts.contains(part));
         let split = split.unwrap_or(Part::Train);
-        self.judge.unwrap_or(Judge { metric: JudgedMetric::Loss, split, at: At::Final })
+        self.judge.unwrap_or(Judge { metric: Metric::Loss, split, at: At::Final })
     }
 
     /// Writes every default that depends on the data out: afterwards `metrics`, `evaluate` and
@@ -287,8 +262,15 @@ impl Experiment {
         self.evaluate.as_deref().expect("a resolved experiment says what it evaluates")
     }
 
-    /// Whether this quantity is recorded.
+    /// Whether this quantity is recorded; what a rule listens to is.
     pub fn records(&self, quantity: Quantity) -> bool {
-        self.record.contains(&quantity)
+        let is_watched = quantity == Quantity::RunningPenalizedLoss
+            && self.stops_by(Watched::RunningPenalizedLoss);
+        self.record.contains(&quantity) || is_watched
+    }
+
+    /// Whether a rule that stops listens to this.
+    pub fn stops_by(&self, watched: Watched) -> bool {
+        self.train.stop.iter().any(|rule| rule.watched() == watched)
     }
 }

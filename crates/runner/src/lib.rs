@@ -4,11 +4,14 @@
 
 pub mod data;
 mod experiment;
+mod metric;
+mod stop;
 mod axis;
 mod file;
 mod plan;
 mod train;
 mod batch;
+mod score;
 mod evaluate;
 mod curves;
 mod sharpness;
@@ -31,16 +34,16 @@ pub use checks::{
     AxisValue, CellFinding, Check, Claim, Finding, Measure, Moment, Seeds, Trust, judge_checks,
 };
 pub use estimate::{Estimate, estimate};
-pub use experiment::{
-    At, Experiment, Judge, JudgedMetric, Metric, Part, Precision, Quantity, Sweep, Train,
-};
+pub use experiment::{Experiment, LastBatch, Order, Part, Precision, Quantity, Sweep, Train};
 pub use file::{File, FileErrors, has_checks};
 pub use folder::{Folder, FolderError};
 pub use gradcheck::{CheckedCell, gradcheck};
+pub use metric::{At, Judge, Metric, best};
 pub use plan::{LARGEST_PLAN, Plan};
 pub use pool::{Tally, WORKER_NAME, train_runs};
 pub use record::{Curve, NamedArray, Outcome, RunRecord, Timing};
 pub use results::{DataSummary, PlannedRun, Results};
 pub use stamp::stamp;
+pub use stop::{Stop, Watched};
 pub use store::{Presence, Store, StoreError, experiment_text};
 pub use train::{Run, Trained, train};

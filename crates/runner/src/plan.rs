@@ -8,8 +8,10 @@ use gradus_optim::{Optimizer, Schedule};
 use crate::axis::{Axis, Coordinate};
 use crate::data::{Scaling, Split};
 use crate::digest;
-use crate::experiment::{Experiment, Judge, Metric, Part, Quantity, Train};
+use crate::experiment::{Experiment, Part, Quantity, Train};
+use crate::metric::{Judge, Metric};
 use crate::results::DataSummary;
+use crate::stop::Watched;
 
 /// The most runs of one plan.
 pub const LARGEST_PLAN: usize = 1_000_000;
@@ -43,7 +45,7 @@ struct Identity<'a> {
     optimizer: &'a Optimizer,
     train: &'a Train,
     record: &'a [Quantity],
-    /// Training listens to it only under `Plateau`.
+    /// Training listens to it only under `Plateau` and where a rule stops by it.
     judge: Option<Judge>,
     seed: u64,
 }
@@ -134,11 +136,15 @@ fn description(experiment: &Experiment, seed: u64, data: &str) -> String {
         optimizer: &experiment.optimizer,
         train: &experiment.train,
         record: &experiment.record,
-        judge: matches!(experiment.optimizer.schedule, Schedule::Plateau { .. })
-            .then(|| experiment.judge()),
+        judge: listens_to_judge(experiment).then(|| experiment.judge()),
         seed,
     };
     ron::to_string(&identity).expect("a description is plain data")
+}
+
+fn listens_to_judge(experiment: &Experiment) -> bool {
+    matches!(experiment.optimizer.schedule, Schedule::Plateau { .. })
+        || experiment.stops_by(Watched::Judged)
 }
 
 /// 128 bits are far more than any number of runs needs.

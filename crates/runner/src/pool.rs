@@ -120,6 +120,7 @@ fn train_one<T: Scalar>(
         seed,
         description: plan.description(position),
         outcome: trained.outcome,
+        stopped: trained.stopped,
         parameter_count: trained.parameter_count,
         epochs: trained.epochs,
         steps: trained.steps,
@@ -138,6 +139,7 @@ fn failed(panic: &Box<dyn std::any::Any + Send>) -> Trained {
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     Trained {
         outcome: Outcome::Failed { message: text.unwrap_or("a panic without words").to_string() },
+        stopped: None,
         parameter_count: 0,
         epochs: 0,
         steps: 0,

@@ -69,8 +69,9 @@ pub struct Curve {
     /// Where it was measured: `train`, `validation`, `test`, or empty.
     pub split: String,
     /// What was measured: `loss` (at the end of the epoch), `running_loss` (mean over the epoch's
-    /// batches, each before its step), `accuracy`, `mse`, `gradient_norm`, `sharpness`,
-    /// `learning_rate`. Penalties are in none of them.
+    /// batches, each before its step), the name of a [`crate::Metric`], `gradient_norm`,
+    /// `sharpness`, `learning_rate`. Penalties are in `penalized_loss` and
+    /// `running_penalized_loss` alone.
     pub metric: String,
     /// The layer it belongs to, where it has one.
     pub layer: Option<u64>,
@@ -108,6 +109,8 @@ pub struct RunRecord {
     pub description: String,
     /// How it ended.
     pub outcome: Outcome,
+    /// The rule that ended the run before its length was reached, in words.
+    pub stopped: Option<String>,
     /// Number of trained values.
     pub parameter_count: u64,
     /// Epochs done, the last perhaps cut short.
@@ -142,9 +145,13 @@ impl RunRecord {
     }
 
     /// The curve that people mean by this split and metric: training loss is the running mean of
-    /// the epoch unless the training part was evaluated.
+    /// the epoch unless the training part was evaluated, with penalties too.
     pub fn measured(&self, split: &str, metric: &str) -> Option<&Curve> {
-        let running = || (split == "train" && metric == "loss").then_some("running_loss");
+        let running = || match (split, metric) {
+            ("train", "loss") => Some("running_loss"),
+            ("train", "penalized_loss") => Some("running_penalized_loss"),
+            _ => None,
+        };
         self.curve(split, metric).or_else(|| self.curve(split, running()?))
     }
 

@@ -15,7 +15,7 @@ use crate::results::{DataSummary, PlannedRun, Results};
 use crate::stored_record::{insert_record, read_record, record_digest};
 
 /// Version of the tables below. A store of another version is refused.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// "grad" in ASCII, so that another program's database is told apart.
 const APPLICATION: i64 = 0x6772_6164;
@@ -25,8 +25,8 @@ const TABLES: &str = "
     CREATE TABLE cells (position INTEGER PRIMARY KEY, key TEXT NOT NULL);
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY, key TEXT NOT NULL, stamp TEXT NOT NULL, seed INTEGER NOT NULL,
-        description TEXT NOT NULL, outcome TEXT NOT NULL, parameter_count INTEGER NOT NULL,
-        epochs INTEGER NOT NULL, steps INTEGER NOT NULL, initial_loss BLOB NOT NULL,
+        description TEXT NOT NULL, outcome TEXT NOT NULL, stopped TEXT,
+        parameter_count INTEGER NOT NULL, epochs INTEGER NOT NULL, steps INTEGER NOT NULL, initial_loss BLOB NOT NULL,
         constant_loss BLOB NOT NULL, weights_digest TEXT NOT NULL, digest TEXT NOT NULL,
         UNIQUE (key, stamp)
     );

@@ -9,7 +9,8 @@ use crate::record::{Curve, NamedArray, Outcome, RunRecord, Timing};
 pub(crate) fn record_digest(record: &RunRecord) -> String {
     let mut digest = Digest::default();
     let outcome = outcome_text(&record.outcome);
-    for text in [&record.key, &record.description, &outcome, &record.weights_digest] {
+    let stopped = format!("{:?}", record.stopped);
+    for text in [&record.key, &record.description, &outcome, &stopped, &record.weights_digest] {
         digest.add(text.as_bytes());
     }
     for number in [record.seed, record.parameter_count, record.epochs, record.steps] {
@@ -43,15 +44,16 @@ pub(crate) fn insert_record(
     let place = [&record.key, &record.stamp];
     transaction.execute("DELETE FROM runs WHERE key = ?1 AND stamp = ?2", place)?;
     transaction.execute(
-        "INSERT INTO runs (key, stamp, seed, description, outcome, parameter_count, epochs, steps,
-         initial_loss, constant_loss, weights_digest, digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO runs (key, stamp, seed, description, outcome, stopped, parameter_count, epochs,
+         steps, initial_loss, constant_loss, weights_digest, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
             record.key,
             record.stamp,
             record.seed as i64,
             record.description,
             outcome_text(&record.outcome),
+            record.stopped,
             record.parameter_count as i64,
             record.epochs as i64,
             record.steps as i64,
@@ -104,7 +106,7 @@ pub(crate) fn read_record(
 ) -> rusqlite::Result<Option<(RunRecord, Option<Timing>)>> {
     let mut find = connection.prepare_cached(
         "SELECT id, stamp, seed, description, outcome, parameter_count, epochs, steps,
-         initial_loss, constant_loss, weights_digest, seconds
+         initial_loss, constant_loss, weights_digest, seconds, stopped
          FROM runs LEFT JOIN timings ON timings.run = runs.id
          WHERE key = ?1 ORDER BY stamp = ?2 DESC, id DESC LIMIT 1",
     )?;
@@ -119,6 +121,7 @@ pub(crate) fn read_record(
                 outcome: ron::from_str(&outcome).unwrap_or_else(|error| Outcome::Failed {
                     message: format!("the stored outcome cannot be read: {error}"),
                 }),
+                stopped: row.get(12)?,
                 parameter_count: row.get::<_, i64>(5)? as u64,
                 epochs: row.get::<_, i64>(6)? as u64,
                 steps: row.get::<_, i64>(7)? as u64,

@@ -9,16 +9,19 @@ use gradus_optim::{Clock, Stepper};
 use crate::batch::Batch;
 use crate::curves::Curves;
 use crate::data::Prepared;
-use crate::evaluate::{constant_loss, evaluate, judged};
-use crate::experiment::{Experiment, Quantity};
+use crate::evaluate::{constant_loss, evaluate, evaluate_loss, judged};
+use crate::experiment::{Experiment, Order, Quantity};
 use crate::record::{Curve, NamedArray, Outcome};
 use crate::sharpness::sharpness;
+use crate::stop::{Epoch, Stopper};
 
 /// What a run leaves behind, before it has a key and a stamp.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
     /// How it ended.
     pub outcome: Outcome,
+    /// The rule that ended it before its length was reached, in words.
+    pub stopped: Option<String>,
     /// Number of trained values.
     pub parameter_count: u64,
     /// Epochs done, the last perhaps cut short.
@@ -48,8 +51,11 @@ pub fn train<T: Scalar>(experiment: &Experiment, seed: u64, data: &Prepared<T>) 
     run.measure_sharpness(0);
     let diverged = loop {
         let epoch = run.clock.step / run.clock.steps_per_epoch;
-        shuffle(&mut order, run.batch_rows, seed, epoch);
-        let failure = order.chunks(run.batch_rows).find_map(|rows| run.step(rows));
+        if experiment.train.order == Order::Shuffled {
+            shuffle(&mut order, run.batch_rows, seed, epoch);
+        }
+        let used = &order[..experiment.train.rows_per_epoch(order.len())];
+        let failure = used.chunks(run.batch_rows).find_map(|rows| run.step(rows));
         run.end_epoch(epoch + 1, failure.is_none());
         if failure.is_some() || run.is_done() {
             run.measure_sharpness(epoch + 1);
@@ -91,6 +97,13 @@ pub struct Run<'a, T> {
     /// Sum of loss times rows over the epoch so far, and of rows.
     epoch_loss: f64,
     epoch_rows: usize,
+    /// The same sum of the penalties, where they are recorded.
+    epoch_penalty: f64,
+    records_penalty: bool,
+    stoppers: Vec<Stopper>,
+    /// The step that ends the run, by its length or by a rule's patience.
+    last_step: u64,
+    stopped: Option<String>,
 }
 
 /// Rows that are evaluated at a time, at least: it changes nothing but the speed and the last bit.
@@ -106,25 +119,27 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// If the experiment was not checked against the data (see [`crate::File`]).
     pub fn start(experiment: &'a Experiment, seed: u64, data: &'a Prepared<T>) -> Self {
         let rows = data.train.rows();
-        let batch_rows = experiment.train.batch.unwrap_or(rows);
+        let batch_rows = experiment.train.batch_rows(rows);
         let graph = Graph::build(data.input_shape, &experiment.model, experiment.init)
             .expect("the model was checked against the data");
         let capacity = batch_rows.max(EVALUATION_ROWS.min(rows));
         let mut program = Program::compile(graph, experiment.loss, capacity);
         program.initialize(seed);
-        let initial_loss = evaluate(&mut program, &data.train, &[]).loss;
-        let steps_per_epoch = rows.div_ceil(batch_rows) as u64;
-        Self {
+        let initial_loss = evaluate_loss(&mut program, &data.train);
+        let steps_per_epoch = experiment.train.steps_per_epoch(rows);
+        let clock = Clock {
+            step: 0,
+            steps_per_epoch,
+            total_steps: experiment.train.total_steps(steps_per_epoch),
+        };
+        let stoppers = experiment.train.stop.iter().map(|&rule| Stopper::new(rule));
+        let mut run = Self {
             experiment,
             data,
             stepper: experiment.optimizer.start(&program.parameters),
             batch: Batch::new(batch_rows, &data.train),
             batch_rows,
-            clock: Clock {
-                step: 0,
-                steps_per_epoch,
-                total_steps: experiment.train.total_steps(steps_per_epoch),
-            },
+            clock,
             curves: Curves::new(experiment, &program.parameters.layers()),
             program,
             initial_loss,
@@ -132,19 +147,34 @@ impl<'a, T: Scalar> Run<'a, T> {
             epoch_first_above: None,
             epoch_loss: 0.0,
             epoch_rows: 0,
-        }
+            epoch_penalty: 0.0,
+            records_penalty: experiment.records(Quantity::RunningPenalizedLoss),
+            stoppers: stoppers.collect(),
+            last_step: 0,
+            stopped: None,
+        };
+        run.set_last_step();
+        run
+    }
+
+    fn set_last_step(&mut self) {
+        let by_rules = self.stoppers.iter().map(Stopper::last_step);
+        self.last_step = by_rules.fold(self.clock.total_steps, u64::min);
     }
 
     /// Steps 2 to 5 on these training rows: forward, loss, backward, update. Returns how the run
     /// broke, if it did.
     pub fn step(&mut self, rows: &[u32]) -> Option<Outcome> {
-        if self.clock.step == self.clock.total_steps {
+        if self.clock.step == self.last_step {
             return None;
         }
         self.batch.load(&mut self.program, &self.data.train, rows);
         self.program.forward(Mode::Train { step: self.clock.step });
         let loss = self.program.backward(self.batch.targets());
         self.curves.add_gradient_norms(&self.program.parameters, self.clock.step == 0);
+        if self.records_penalty {
+            self.epoch_penalty += self.penalty() * rows.len() as f64;
+        }
         let finite = self.stepper.step(&mut self.program.parameters, self.clock);
 
         self.clock.step += 1;
@@ -154,6 +184,12 @@ impl<'a, T: Scalar> Run<'a, T> {
             self.epoch_first_above = Some(self.clock.step);
         }
         if loss.is_finite() && finite { None } else { Some(self.not_finite(loss)) }
+    }
+
+    /// The value of the optimizer's penalties at the present weights.
+    fn penalty(&self) -> f64 {
+        let parameters = &self.program.parameters;
+        self.experiment.optimizer.penalty(&parameters.values, &parameters.ranges)
     }
 
     /// Above this loss the run counts as diverged. A run that does not move at all stands at the
@@ -175,9 +211,11 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     fn evaluate(&mut self, epoch: u64) {
         let when = (epoch, self.clock.step);
+        let (metrics, scale) = (self.experiment.metrics(), &self.data.target_scale);
+        let penalty = self.penalty();
         for &part in self.experiment.evaluated() {
             let samples = self.data.part(part).expect("evaluated parts were checked to exist");
-            let measured = evaluate(&mut self.program, samples, self.experiment.metrics());
+            let measured = evaluate(&mut self.program, samples, metrics, scale, penalty);
             self.curves.push_evaluation(when, part, &measured);
         }
     }
@@ -189,26 +227,47 @@ impl<'a, T: Scalar> Run<'a, T> {
         }
     }
 
-    /// Between two epochs: writes down what was measured, shows the schedule the judged metric.
+    /// Between two epochs: writes down what was measured, shows the schedule the judged metric, asks
+    /// the rules that stop.
     fn end_epoch(&mut self, epoch: u64, is_sound: bool) {
         let when = (epoch, self.clock.step);
         let running_loss = self.epoch_loss / self.epoch_rows as f64;
-        (self.epoch_loss, self.epoch_rows) = (0.0, 0);
-        self.curves.push_epoch(when, running_loss, self.stepper.rate(self.clock));
+        let penalty = self.epoch_penalty / self.epoch_rows as f64;
+        (self.epoch_loss, self.epoch_penalty, self.epoch_rows) = (0.0, 0.0, 0);
+        self.curves.push_epoch(when, running_loss, penalty, self.stepper.rate(self.clock));
         let is_above = self.curves.running_loss_over(self.experiment.train.window) > self.bound();
         let first = self.epoch_first_above.take().unwrap_or(self.clock.step);
         self.first_above = is_above.then(|| self.first_above.unwrap_or(first));
         if is_sound {
             self.evaluate(epoch);
-            self.stepper.observe(judged(self.experiment, &self.curves));
+            self.observe();
         }
     }
 
-    /// Step 6: until the number of steps or the threshold of the loss is reached.
+    fn observe(&mut self) {
+        let judged = judged(self.experiment, &self.curves);
+        let higher_is_better = self.experiment.judge().metric.higher_is_better();
+        self.stepper.observe(if higher_is_better { -judged } else { judged });
+        let epoch = Epoch {
+            steps: self.clock.step,
+            is_whole: self.clock.step.is_multiple_of(self.clock.steps_per_epoch),
+            judged: if higher_is_better { 1.0 - judged } else { judged },
+            running_loss: self.curves.last_running_loss(),
+            running_penalized_loss: self.curves.last_running_penalized_loss(),
+        };
+        for stopper in &mut self.stoppers {
+            let reason = stopper.observe(epoch);
+            // A run that has reached its length was not stopped.
+            if self.stopped.is_none() && self.clock.step < self.clock.total_steps {
+                self.stopped = reason;
+            }
+        }
+        self.set_last_step();
+    }
+
+    /// Step 6: until the number of steps is reached or a rule holds.
     fn is_done(&self) -> bool {
-        let below = self.experiment.train.loss_below;
-        self.clock.step == self.clock.total_steps
-            || below.is_some_and(|bound| self.curves.last_running_loss() < bound)
+        self.clock.step == self.clock.total_steps || self.stopped.is_some()
     }
 
     /// The training loss that the rule of divergence looks at: the mean over the last window, or,
@@ -217,7 +276,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         if self.clock.step.is_multiple_of(self.clock.steps_per_epoch) {
             return self.curves.running_loss_over(self.experiment.train.window);
         }
-        evaluate(&mut self.program, &self.data.train, &[]).loss
+        evaluate_loss(&mut self.program, &self.data.train)
     }
 
     fn finish(mut self, diverged: Option<Outcome>) -> Trained {
@@ -237,6 +296,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let ranges = if keeps_weights { parameters.ranges.as_slice() } else { &[] };
         Trained {
             outcome,
+            stopped: self.stopped,
             parameter_count: parameters.values.len() as u64,
             epochs: self.curves.epochs(),
             steps: self.clock.step,

@@ -104,6 +104,8 @@ fn words_that_are_not_known() {
             ("a layer with a number too many", "Relu", "Relu(1)"),
             ("a typo in an option of a layer", "Dense(8)", "Dense(units: 8, bais: false)"),
             ("an option without the number", "Dense(8)", "Dense(bias: false)"),
+            ("an unknown rule that stops", "epochs: 20", "epochs: 20, stop: [Patient(steps: 1)]"),
+            ("an unknown order", "epochs: 20", "epochs: 20, order: Random, last_batch: Skip"),
         ]),
     );
 }
@@ -178,6 +180,12 @@ fn numbers_out_of_range() {
                 "Linear(from: 1.0, to: -1.0, points: 5)",
             ),
             ("a window of 0", "epochs: 20", "epochs: 20, window: 0"),
+            (
+                "rules that stop nothing or everything",
+                "epochs: 20",
+                "epochs: 20, stop: [Stale(epochs: 0, by: -1.0), LossBelow(0.1), \
+                 Patience(steps: 0, factor: 0.5, improvement: 1.5)]",
+            ),
         ]),
     );
 }
@@ -234,7 +242,26 @@ fn parts_that_do_not_fit_each_other() {
                 "a part that is not there",
                 with(&[(batch, &format!("{batch}\n    evaluate: [Test],"))]),
             ),
+            (
+                "a judge whose moment is chosen on a part that is not there",
+                with(&[(batch, &judged("(split: Validation, at: BestOf(Test))"))]),
+            ),
             ("accuracy of numbers", with(&numbers)),
+            (
+                "metrics that classes have not",
+                with(&[(batch, &format!("{batch}\n    metrics: [Rmse, R2, TopK(3), TopK(1)],"))]),
+            ),
+            (
+                "metrics that are doubled or measured anyway",
+                with(&[(batch, &format!("{batch}\n    metrics: [Loss, Accuracy, Accuracy],"))]),
+            ),
+            (
+                "perplexity and top k of numbers",
+                with(&[
+                    ("CrossEntropy", "Mse"),
+                    (batch, &format!("{batch}\n    metrics: [Perplexity, Mae],")),
+                ]),
+            ),
             ("numbers for classes", with(&[("source: Iris", "source: Line")])),
             (
                 "sharpness of a batch",

@@ -134,6 +134,7 @@ fn results(check: &str, accuracy: impl Fn(usize, u64) -> (Vec<f64>, Outcome)) ->
             seed,
             description: String::new(),
             outcome,
+            stopped: None,
             parameter_count: 1,
             epochs: values.len() as u64 - 1,
             steps: 4,

@@ -71,6 +71,7 @@ fn record(key: &str, stamp: &str) -> RunRecord {
             quantity: "loss not finite".to_string(),
             layer: Some("0.Dense.weight".to_string()),
         },
+        stopped: Some("a reason: é".to_string()),
         parameter_count: 67,
         epochs: 2,
         steps: 8,
@@ -198,7 +199,7 @@ fn stores_of_others_are_refused_and_left_alone() {
     let of_later_version = tempfile::tempdir().expect("a folder");
     drop(open(of_later_version.path()));
     with_sqlite(of_later_version.path(), "PRAGMA user_version = 99");
-    insta::assert_snapshot!(refusal(of_later_version.path()), @"runs.sqlite: a store of format 99, this program reads format 1; remove the file and run the experiment again to train anew");
+    insta::assert_snapshot!(refusal(of_later_version.path()), @"runs.sqlite: a store of format 99, this program reads format 2; remove the file and run the experiment again to train anew");
 
     let of_another = tempfile::tempdir().expect("a folder");
     with_sqlite(of_another.path(), "CREATE TABLE songs (name TEXT)");

@@ -1,6 +1,6 @@
 //! `accuracy.png`: the accuracy against the learning rate, or cell by cell.
 
-use gradus_runner::{JudgedMetric, Metric, Part};
+use gradus_runner::{Metric, Part};
 
 use super::learning_rate::draw_measure;
 use super::sheet::{EDGE, Entry, Sample, Sheet};
@@ -21,7 +21,7 @@ pub(super) fn draw(survey: &Survey<'_>) -> Option<Canvas> {
     let measure = accuracy(survey)?;
     if survey.varies_rate() {
         // Judged by accuracy, the first chart is this one.
-        let is_judged = survey.judged.metric == JudgedMetric::Accuracy;
+        let is_judged = survey.judged.metric == Metric::Accuracy;
         return (!is_judged).then(|| draw_measure(survey, &measure));
     }
     Some(draw_cells(survey, &measure))
@@ -32,7 +32,7 @@ pub(crate) fn accuracy(survey: &Survey<'_>) -> Option<Measure> {
     let experiment = &survey.results.experiment;
     let parts: &[Part] = survey.evaluated();
     let split = parts.iter().find(|&&part| part == survey.judged.split).or(parts.first())?;
-    let measure = Measure::of(gradus_runner::Metric::Accuracy, experiment.loss, *split);
+    let measure = Measure::of(Metric::Accuracy, experiment.loss, *split);
     let is_there = survey.records().any(|record| measure.curve(record).is_some());
     (experiment.metrics().contains(&Metric::Accuracy) && is_there).then_some(measure)
 }
@@ -93,6 +93,6 @@ fn draw_cells(survey: &Survey<'_>, measure: &Measure) -> Canvas {
         }
     }
     panel.frame(&mut sheet.canvas);
-    panel.x_labels(&mut sheet.canvas, panel.bottom, measure.quantity());
+    panel.x_labels(&mut sheet.canvas, panel.bottom, &measure.quantity());
     sheet.canvas
 }

@@ -94,7 +94,7 @@ fn initial_value(survey: &Survey<'_>, measure: &Measure) -> Option<f64> {
         let start = curve.epochs.iter().position(|&epoch| epoch == 0);
         start.map(|index| curve.values[index])
     };
-    let is_loss = measure.metric == gradus_runner::JudgedMetric::Loss;
+    let is_loss = measure.metric == gradus_runner::Metric::Loss;
     let values: Vec<f64> = survey
         .records()
         .filter_map(|record| of_curve(record).or(is_loss.then_some(record.initial_loss)))
@@ -193,7 +193,7 @@ impl Picture<'_> {
         self.panel.frame(canvas);
         self.draw_rail(canvas);
         self.draw_strip(canvas);
-        self.panel.y_labels(canvas, self.measure.quantity());
+        self.panel.y_labels(canvas, &self.measure.quantity());
         if self.cells().all(|(_, cell)| cell.records().next().is_none()) {
             self.panel.remark(canvas, "no run has a result yet");
         }

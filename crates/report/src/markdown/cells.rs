@@ -111,7 +111,7 @@ fn best_epoch(survey: &Survey<'_>, cell: &Cell<'_>) -> String {
     let judged = &survey.judged;
     let epoch = |record: &RunRecord| {
         let curve = judged.curve(record)?;
-        let index = crate::cells::best(&curve.values, judged.metric.higher_is_better())?;
+        let index = gradus_runner::best(&curve.values, judged.metric.higher_is_better())?;
         curve.epochs.get(index).map(|&epoch| epoch as f64)
     };
     let epochs: Vec<f64> = cell.records().filter_map(epoch).collect();

@@ -2,7 +2,7 @@
 
 use gradus_core::{Layer, Loss};
 use gradus_optim::Schedule;
-use gradus_runner::{Axis, Metric, Outcome, Part, RunRecord};
+use gradus_runner::{Axis, Metric, Order, Outcome, Part, RunRecord};
 
 use crate::cells::{Cell, Survey};
 use crate::numbers::{counted, digits, short};
@@ -20,6 +20,7 @@ pub(super) fn all(survey: &Survey<'_>, verdict: &Verdict) -> Vec<String> {
     notes.extend(diverged(survey, verdict));
     notes.extend(worse_than_at_first(survey));
     notes.extend(stalled(survey, verdict));
+    notes.extend(stopped(survey));
     notes.extend(saturated(survey));
     notes.push(judge(survey));
     notes.push(seeds(survey));
@@ -121,6 +122,22 @@ fn stalled(survey: &Survey<'_>, verdict: &Verdict) -> Option<String> {
     })
 }
 
+/// Runs that a rule ended have had different lengths.
+fn stopped(survey: &Survey<'_>) -> Option<String> {
+    let is_stopped = |record: &&RunRecord| record.stopped.is_some();
+    let stopped: Vec<&RunRecord> = survey.records().filter(is_stopped).collect();
+    let steps = |record: &&RunRecord| record.steps;
+    let (first, last) = (stopped.iter().map(steps).min()?, stopped.iter().map(steps).max()?);
+    let when =
+        if first == last { format!("step {first}") } else { format!("steps {first} to {last}") };
+    Some(format!(
+        "{} of {} were ended by a rule of `stop` before their length was reached, at {when}; \
+         `runs.csv` names the reason of each.",
+        stopped.len(),
+        counted(survey.results.runs.len(), "run"),
+    ))
+}
+
 /// A sigmoid ends at 1: targets beyond cannot be reached, and the closer it comes to its end the
 /// less of a gradient is left.
 fn saturated(survey: &Survey<'_>) -> Option<String> {
@@ -175,7 +192,9 @@ fn seeds(survey: &Survey<'_>) -> String {
     let split = experiment.data.split;
     let batch_varies = experiment.sweep.axes.iter().any(|axis| matches!(axis, Axis::Batch(_)));
     let mut varied = vec!["the initial weights"];
-    if experiment.train.batch.is_some() || batch_varies {
+    if experiment.train.order == Order::Shuffled
+        && (experiment.train.batch.is_some() || batch_varies)
+    {
         varied.push("the order of the samples");
     }
     if split.validation > 0.0 || split.test > 0.0 {

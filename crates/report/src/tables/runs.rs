@@ -1,20 +1,20 @@
 //! `runs.csv`: one line a run, in plan order; nothing timed.
 
-use gradus_runner::{Outcome, PlannedRun, RunRecord};
+use gradus_runner::{Metric, Outcome, PlannedRun, Quantity, RunRecord, best};
 
 use super::Writer;
-use crate::cells::{Measure, Survey, best};
+use crate::cells::{Measure, Survey};
 use crate::numbers::exact;
 
-/// A curve that runs are summed up by: split, metric, whether higher is better.
-type Summary = (String, &'static str, bool);
+/// A curve that runs are summed up by: split, name of the metric, whether higher is better.
+type Summary = (&'static str, String, bool);
 
 pub(super) fn write(survey: &Survey<'_>, writer: &mut Writer) -> csv::Result<()> {
     let summaries = summaries(survey);
     let axes = survey.cells.first().map_or(&[][..], |cell| cell.coordinates);
     let mut head: Vec<String> = vec!["position".into(), "key".into()];
     head.extend(axes.iter().map(|coordinate| snake_case(coordinate.axis)));
-    let fixed = "seed outcome diverged_step diverged_quantity diverged_layer epochs steps \
+    let fixed = "seed outcome diverged_step diverged_quantity diverged_layer stopped epochs steps \
                  parameters initial_loss constant_loss judged";
     head.extend(fixed.split_whitespace().map(String::from));
     for (split, metric, _) in &summaries {
@@ -32,12 +32,14 @@ pub(super) fn write(survey: &Survey<'_>, writer: &mut Writer) -> csv::Result<()>
 
 /// The curves that the experiment asks for, whether or not a run has them yet.
 fn summaries(survey: &Survey<'_>) -> Vec<Summary> {
-    let mut summaries = vec![("train".to_string(), "running_loss", false)];
+    let experiment = &survey.results.experiment;
+    let mut summaries = vec![("train", "running_loss".to_string(), false)];
+    if experiment.records(Quantity::RunningPenalizedLoss) {
+        summaries.push(("train", "running_penalized_loss".to_string(), false));
+    }
     for part in survey.evaluated() {
-        summaries.push((part.name().to_string(), "loss", false));
-        for metric in survey.results.experiment.metrics() {
-            let higher_is_better = *metric == gradus_runner::Metric::Accuracy;
-            summaries.push((part.name().to_string(), metric.name(), higher_is_better));
+        for metric in [&Metric::Loss].into_iter().chain(experiment.metrics()) {
+            summaries.push((part.name(), metric.name(), metric.higher_is_better()));
         }
     }
     summaries
@@ -59,6 +61,7 @@ fn row(run: &PlannedRun, judged: &Measure, summaries: &[Summary]) -> Vec<String>
         }
         _ => [String::new(), String::new(), String::new()],
     });
+    row.push(record.stopped.clone().unwrap_or_default());
     row.extend([record.epochs, record.steps, record.parameter_count].map(|n| n.to_string()));
     let judged = judged.value_of_cost(judged.cost(record));
     row.extend([record.initial_loss, record.constant_loss, judged].map(exact));

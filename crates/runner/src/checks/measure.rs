@@ -1,8 +1,9 @@
 //! The number that a check measures of one run.
 
 use super::{Measure, Moment};
+use crate::metric::best;
 use crate::record::{Curve, Outcome, RunRecord};
-use crate::statistics::{argmin, mean};
+use crate::statistics::mean;
 
 /// The values of a run at the moments that a check asks for.
 ///
@@ -31,7 +32,7 @@ impl Reader {
         match self.measure {
             Measure::Judged => f64::NAN,
             Measure::Metric { metric, split, at } => {
-                let curve = record.measured(split.name(), metric.name());
+                let curve = record.measured(split.name(), &metric.name());
                 self.read(record, curve, at, epoch)
             }
             Measure::Sharpness { at } => {
@@ -75,7 +76,7 @@ impl Reader {
                 mean(&values[first..])
             }
             Moment::BestBy { metric, split } => record
-                .measured(split.name(), metric.name())
+                .measured(split.name(), &metric.name())
                 .and_then(|by| {
                     best(&by.values, metric.higher_is_better()).map(|index| by.epochs[index])
                 })
@@ -91,9 +92,4 @@ impl Reader {
 fn value_after(curve: &Curve, epoch: u64) -> f64 {
     let place = curve.epochs.iter().rposition(|&measured| measured == epoch);
     place.map_or(f64::NAN, |place| curve.values[place])
-}
-
-fn best(values: &[f64], higher_is_better: bool) -> Option<usize> {
-    let sign = if higher_is_better { -1.0 } else { 1.0 };
-    argmin(&values.iter().map(|value| sign * value).collect::<Vec<_>>())
 }

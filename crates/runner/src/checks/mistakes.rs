@@ -6,7 +6,8 @@ use gradus_core::Mistake;
 use super::axis_value::Place;
 use super::{AxisValue, Check, Claim, Measure, Moment, Seeds};
 use crate::axis::Axis;
-use crate::experiment::{Experiment, JudgedMetric, Part, Quantity};
+use crate::experiment::{Experiment, Part, Quantity};
+use crate::metric::Metric;
 use crate::plan::LARGEST_PLAN;
 
 /// Everything that can be said without the data.
@@ -37,9 +38,8 @@ pub(crate) fn measured(experiment: &Experiment) -> Vec<Mistake> {
             if let Moment::BestBy { metric, split } = at {
                 found.extend(is_measured(experiment, &format!("{place}.at"), metric, split));
             }
-            let is_running =
-                metric == JudgedMetric::Loss && !experiment.evaluated().contains(&split);
-            if at == Moment::Epoch(0) && is_running {
+            let is_evaluated = experiment.evaluated().contains(&split);
+            if at == Moment::Epoch(0) && has_running(experiment, metric, split) && !is_evaluated {
                 found.push(Mistake::new(
                     format!("{place}.at"),
                     "the running training loss begins with epoch 1",
@@ -51,16 +51,21 @@ pub(crate) fn measured(experiment: &Experiment) -> Vec<Mistake> {
     found
 }
 
-fn is_measured(
-    experiment: &Experiment,
-    place: &str,
-    metric: JudgedMetric,
-    split: Part,
-) -> Vec<Mistake> {
+/// Whether there is a running mean of the training batches for it.
+fn has_running(experiment: &Experiment, metric: Metric, split: Part) -> bool {
+    let is_recorded = match metric {
+        Metric::Loss => true,
+        Metric::PenalizedLoss => experiment.records(Quantity::RunningPenalizedLoss),
+        _ => false,
+    };
+    is_recorded && split == Part::Train
+}
+
+fn is_measured(experiment: &Experiment, place: &str, metric: Metric, split: Part) -> Vec<Mistake> {
     let mut found = Vec::new();
-    let is_loss = metric == JudgedMetric::Loss;
+    let is_running = has_running(experiment, metric, split);
     let metrics = experiment.metrics();
-    if !is_loss && !metrics.iter().any(|other| other.name() == metric.name()) {
+    if !is_running && metric != Metric::Loss && !metrics.contains(&metric) {
         let names: Vec<String> = metrics.iter().map(|metric| format!("{metric:?}")).collect();
         found.push(Mistake::new(
             format!("{place}.metric"),
@@ -71,7 +76,6 @@ fn is_measured(
             ),
         ));
     }
-    let is_running = is_loss && split == Part::Train;
     if !is_running && !experiment.evaluated().contains(&split) {
         let parts: Vec<String> =
             experiment.evaluated().iter().map(|part| format!("{part:?}")).collect();

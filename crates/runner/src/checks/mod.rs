@@ -9,7 +9,8 @@ mod judge;
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{At, Judge, JudgedMetric, Part};
+use crate::experiment::Part;
+use crate::metric::{At, Judge, Metric};
 
 pub use axis_value::AxisValue;
 pub use judge::{CellFinding, Finding, judge_checks};
@@ -75,7 +76,7 @@ pub enum Measure {
     /// evaluates the training part.
     Metric {
         /// The measure.
-        metric: JudgedMetric,
+        metric: Metric,
         /// Where it is measured.
         split: Part,
         /// When it is measured.
@@ -114,7 +115,7 @@ pub enum Moment {
     /// At the epoch at which another metric is best.
     BestBy {
         /// The other measure.
-        metric: JudgedMetric,
+        metric: Metric,
         /// Where that is measured.
         split: Part,
     },
@@ -158,16 +159,6 @@ impl Trust {
     }
 }
 
-impl From<At> for Moment {
-    fn from(at: At) -> Self {
-        match at {
-            At::Final => Moment::Final,
-            At::Best => Moment::Best,
-            At::Window(epochs) => Moment::Window(epochs),
-        }
-    }
-}
-
 impl Measure {
     /// The same measure with the judge's written out.
     #[must_use]
@@ -175,7 +166,13 @@ impl Measure {
         match self {
             Measure::Judged => {
                 let Judge { metric, split, at } = judge;
-                Measure::Metric { metric, split, at: at.into() }
+                let at = match at {
+                    At::Final => Moment::Final,
+                    At::Best => Moment::Best,
+                    At::BestOf(split) => Moment::BestBy { metric, split },
+                    At::Window(epochs) => Moment::Window(epochs),
+                };
+                Measure::Metric { metric, split, at }
             }
             other => other,
         }

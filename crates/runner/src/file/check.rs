@@ -3,15 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake};
+use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake, TargetKind};
 
 use super::LARGEST_FILE;
 use super::tree::{Kind, Node};
 use crate::axis::Axis;
 use crate::checks;
 use crate::data::{Dataset, RawTargets};
-use crate::experiment::{At, Experiment, JudgedMetric, Metric, Part, Quantity};
+use crate::experiment::{Experiment, Part, Quantity};
+use crate::metric::{At, Metric};
 use crate::plan::LARGEST_PLAN;
+use crate::stop::Stop;
 
 /// Everything that can be said without the data.
 pub(super) fn alone(experiment: &Experiment) -> Vec<Mistake> {
@@ -27,6 +29,7 @@ pub(super) fn alone(experiment: &Experiment) -> Vec<Mistake> {
     {
         found.push(Mistake::new("judge.at", "a window of 0 epochs", "allowed: from 1"));
     }
+    found.extend(metrics(experiment));
     for (position, quantity) in experiment.record.iter().enumerate() {
         if *quantity == Quantity::Sharpness && experiment.train.batch.is_some() {
             found.push(Mistake::new(
@@ -102,15 +105,54 @@ fn train(experiment: &Experiment) -> Vec<Mistake> {
     if let Some(batch) = train.batch {
         found.extend(Mistake::unless(batch > 0, "batch", "the batch", batch, "from 1"));
     }
-    if let Some(bound) = train.loss_below {
-        let holds = bound.is_finite();
-        found.extend(Mistake::unless(holds, "loss_below", "loss_below", bound, "a finite number"));
+    for (position, rule) in train.stop.iter().enumerate() {
+        found.extend(within(&format!("stop[{position}]"), stop(*rule)));
     }
     let holds = train.diverged_above.is_finite() && train.diverged_above > 0.0;
     let (place, value) = ("diverged_above", train.diverged_above);
     found.extend(Mistake::unless(holds, place, place, value, "a finite number above 0"));
     found.extend(Mistake::unless(train.window > 0, "window", "the window", 0, "from 1 epoch"));
     found
+}
+
+fn stop(rule: Stop) -> Vec<Mistake> {
+    let found = match rule {
+        Stop::LossBelow(bound) => {
+            let holds = bound.is_finite();
+            vec![Mistake::unless(holds, "[0]", "the bound", bound, "a finite number")]
+        }
+        Stop::Stale { epochs, by, .. } => vec![
+            Mistake::unless(epochs > 0, "epochs", "epochs", epochs, "from 1"),
+            Mistake::unless(by.is_finite() && by >= 0.0, "by", "by", by, "a finite number from 0"),
+        ],
+        Stop::Patience { steps, factor, improvement, .. } => {
+            let is_factor = factor.is_finite() && factor >= 1.0;
+            let is_share = improvement > 0.0 && improvement <= 1.0;
+            let share = "a share of the least error so far, above 0, up to 1";
+            vec![
+                Mistake::unless(steps > 0, "steps", "steps", steps, "from 1"),
+                Mistake::unless(is_factor, "factor", "factor", factor, "a finite number from 1"),
+                Mistake::unless(is_share, "improvement", "improvement", improvement, share),
+            ]
+        }
+    };
+    found.into_iter().flatten().collect()
+}
+
+/// Each metric once, and none that is measured anyway.
+fn metrics(experiment: &Experiment) -> Vec<Mistake> {
+    let metrics = experiment.metrics();
+    let mistake = |position: usize| {
+        let (message, help) = match metrics[position] {
+            Metric::Loss => ("Loss is always measured", "leave it out of `metrics`"),
+            metric if metrics[..position].contains(&metric) => {
+                ("the metric stands twice", "name each metric once")
+            }
+            _ => return None,
+        };
+        Some(Mistake::new(format!("metrics[{position}]"), message, help))
+    };
+    (0..metrics.len()).filter_map(mistake).collect()
 }
 
 fn sweep(experiment: &Experiment) -> Vec<Mistake> {
@@ -273,36 +315,62 @@ fn measures(experiment: &Experiment, dataset: &Dataset, parts: &[Part]) -> Vec<M
             ));
         }
     }
-    let classes = matches!(dataset.targets, RawTargets::Classes { .. });
-    for (position, metric) in experiment.metrics().iter().enumerate() {
-        let reason = match metric {
-            Metric::Accuracy if !classes => "the targets are numbers",
-            Metric::Mse if experiment.loss == Loss::CrossEntropy => "the outputs are logits",
-            _ => continue,
-        };
-        let message = format!("{metric:?} cannot be measured here: {reason}");
-        let help = "leave it out, or choose a loss and data that it fits";
-        found.push(Mistake::new(format!("metrics[{position}]"), message, help));
+    for (position, &metric) in experiment.metrics().iter().enumerate() {
+        if let Some((reason, help)) = misfit(metric, experiment.loss, dataset) {
+            let message = format!("{metric:?} cannot be measured here: {reason}");
+            found.push(Mistake::new(format!("metrics[{position}]"), message, help));
+        }
     }
     let judge = experiment.judge();
     // Where a part of `evaluate` is wrong, that comes first.
-    if found.is_empty() && !experiment.evaluated().contains(&judge.split) {
-        let help = if parts.contains(&judge.split) {
-            "name the part in `evaluate`".to_string()
-        } else {
-            format!("allowed: {names}; `split` in `data` makes the others")
-        };
-        let message = format!("runs are judged on {:?}, which is not evaluated", judge.split);
-        found.push(Mistake::new("judge.split", message, help));
+    if found.is_empty() {
+        let mut needed = vec![("judge.split", "judged", judge.split)];
+        if let At::BestOf(part) = judge.at {
+            needed.push(("judge.at", "chosen", part));
+        }
+        for (place, verb, part) in needed {
+            let help = if experiment.evaluated().contains(&part) {
+                continue;
+            } else if parts.contains(&part) {
+                "name the part in `evaluate`".to_string()
+            } else {
+                format!("allowed: {names}; `split` in `data` makes the others")
+            };
+            let message = format!("runs are {verb} on {part:?}, which is not evaluated");
+            found.push(Mistake::new(place, message, help));
+        }
     }
-    let needs = match judge.metric {
-        JudgedMetric::Loss => None,
-        JudgedMetric::Accuracy => Some(Metric::Accuracy),
-        JudgedMetric::Mse => Some(Metric::Mse),
-    };
-    if let Some(metric) = needs.filter(|metric| !experiment.metrics().contains(metric)) {
-        let message = format!("runs are judged by {metric:?}, which is not measured");
+    if judge.metric != Metric::Loss && !experiment.metrics().contains(&judge.metric) {
+        let message = format!("runs are judged by {:?}, which is not measured", judge.metric);
         found.push(Mistake::new("judge.metric", message, "name it in `metrics`"));
     }
     found
+}
+
+/// Why a metric has no meaning for this loss and these targets, and what helps.
+fn misfit(metric: Metric, loss: Loss, dataset: &Dataset) -> Option<(String, String)> {
+    let has_classes = matches!(dataset.targets, RawTargets::Classes { .. });
+    let classes = dataset.target_width();
+    let reason = match metric {
+        Metric::Accuracy | Metric::BalancedAccuracy | Metric::TopK(_) if !has_classes => {
+            "the targets are numbers"
+        }
+        Metric::TopK(k) if k < 2 || k >= classes => {
+            let reason = format!("the data has {classes} classes");
+            let help = match classes {
+                0..=2 => "use Accuracy, which is the only one of two".to_string(),
+                _ => format!("allowed: TopK(2) to TopK({}); TopK(1) is Accuracy", classes - 1),
+            };
+            return Some((reason, help));
+        }
+        Metric::Perplexity if loss != Loss::CrossEntropy => "the loss is not CrossEntropy",
+        Metric::Mse | Metric::Rmse | Metric::Mae | Metric::R2
+            if loss.target_kind() == TargetKind::Classes =>
+        {
+            "the outputs are logits"
+        }
+        _ => return None,
+    };
+    let help = "leave it out, or choose a loss and data that it fits";
+    Some((reason.to_string(), help.to_string()))
 }
