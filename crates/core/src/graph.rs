@@ -10,7 +10,7 @@ use crate::{Initialization, Initializer, Layer, ParameterRange, Role, Scalar, Sh
 const LARGEST_PARAMETER_COUNT: usize = 1 << 28;
 
 /// The largest number of values that one sample may take, for the same reason.
-const LARGEST_SAMPLE: usize = 1 << 28;
+pub(crate) const LARGEST_SAMPLE: usize = 1 << 28;
 
 /// A value in a graph: the input of the network, or the output of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

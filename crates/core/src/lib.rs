@@ -9,6 +9,7 @@
 
 mod mistake;
 mod shape;
+mod pair;
 mod scalar;
 mod random;
 mod blas;
@@ -16,6 +17,7 @@ mod matmul;
 mod initializer;
 mod parameters;
 mod operation;
+mod window;
 mod ops;
 mod graph;
 mod layers;
@@ -29,11 +31,12 @@ pub use gradient_check::{GradientCheck, Worst, check_gradients, check_gradients_
 pub use gradient_table::{CaseSamples, GradientCase, Inputs, gradient_table};
 pub use graph::{BuildError, Graph, NodeId};
 pub use initializer::{Distribution, Initializer};
-pub use layers::{Dense, Initialization, Layer, Scope};
+pub use layers::{Conv2d, Dense, Initialization, Layer, Pool2d, Scope};
 pub use losses::{Loss, TargetKind, Targets};
 pub use matmul::matmul;
 pub use mistake::Mistake;
 pub use operation::{Backward, Forward, Mode, Operation, State};
+pub use pair::Pair;
 pub use parameters::{ParameterRange, Parameters, Role};
 pub use program::{Program, StateRange};
 pub use random::{Stream, StreamName};

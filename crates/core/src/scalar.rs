@@ -47,6 +47,8 @@ pub trait Scalar:
     fn tanh(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
+    /// Not a number.
+    fn is_nan(self) -> bool;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
     /// Appends the little-endian bytes of the value.
@@ -73,6 +75,9 @@ macro_rules! scalar {
             }
             fn abs(self) -> Self {
                 $type::abs(self)
+            }
+            fn is_nan(self) -> bool {
+                $type::is_nan(self)
             }
             fn is_finite(self) -> bool {
                 $type::is_finite(self)

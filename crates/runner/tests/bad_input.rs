@@ -271,6 +271,54 @@ fn parts_that_do_not_fit_each_other() {
     );
 }
 
+/// The model of a file about images, with layers that do not fit them.
+fn on_images(layers: &str) -> String {
+    let data = "source: Iris, split: (validation: 0.2), inputs: Standardize";
+    with(&[(data, "source: Digits, inputs: Divide(16.0)"), ("Dense(8), Relu", layers)])
+}
+
+#[test]
+fn layers_on_images_that_do_not_fit() {
+    let huge = "18446744073709551615";
+    let many = "Conv2d(filters: 6, kernel: 5), Relu, Conv2d(filters: 6, kernel: 5), \
+                MaxPool2d(kernel: 5), Relu, AvgPool2d(kernel: (2, 5)), Dense(8), GlobalAvgPool";
+    let model = "[Dense(8), Relu, Dense(3)]";
+    let flat = [(model, "[Conv2d(filters: 2, kernel: 3), MaxPool2d(kernel: 2), Dense(3)]")];
+    hold(
+        "layers_on_images_that_do_not_fit",
+        &table(&[
+            ("a kernel too large, layer after layer", on_images(many)),
+            ("no image in the data", with(&flat)),
+            ("no image any more", on_images("Flatten, MaxPool2d(kernel: 2)")),
+            (
+                "all zero",
+                on_images("Conv2d(filters: 0, kernel: (0, 3), stride: 0, dilation: (1, 0))"),
+            ),
+            ("no window", on_images("MaxPool2d(kernel: 0)")),
+            ("no step", on_images("AvgPool2d(kernel: 2, stride: (1, 0))")),
+            ("dilation", on_images("Conv2d(filters: 2, kernel: 3, dilation: 4)")),
+            ("padding", on_images("Conv2d(filters: 2, kernel: (15, 3), padding: (3, 0))")),
+            ("padding of a pool", on_images("MaxPool2d(kernel: (2, 3), padding: (1, 2))")),
+            (
+                "padding of a pool that does not fit",
+                on_images("MaxPool2d(kernel: 13, padding: (1, 7))"),
+            ),
+            ("a huge kernel", on_images(&format!("Conv2d(filters: 2, kernel: {huge})"))),
+            ("huge padding", on_images(&format!("Conv2d(filters: 2, kernel: 3, padding: {huge})"))),
+            ("huge columns", on_images("Conv2d(filters: 1, kernel: 3, padding: 100000)")),
+            ("huge filters", on_images(&format!("Conv2d(filters: {huge}, kernel: 3)"))),
+            ("many filters", on_images("Conv2d(filters: 100000000, kernel: 3)")),
+            ("a pair of three", on_images("Conv2d(filters: 2, kernel: (3, 3, 3))")),
+            ("half a pair", on_images("Conv2d(filters: 2, kernel: (3,))")),
+            ("text for a kernel", on_images("Conv2d(filters: 2, kernel: \"3x3\")")),
+            ("a fraction for a stride", on_images("MaxPool2d(kernel: 2, stride: 1.5)")),
+            ("a negative padding", on_images("Conv2d(filters: 2, kernel: 3, padding: -1)")),
+            ("no kernel", on_images("Conv2d(filters: 2)")),
+            ("a typo in an option", on_images("MaxPool2d(kernel: 2, strides: 1)")),
+        ]),
+    );
+}
+
 /// Answered at once, and with little memory: nothing is expanded before it is counted.
 #[test]
 fn plans_beyond_all_bounds() {

@@ -5,6 +5,7 @@
 //! program first runs another, larger batch, so that a buffer that is not cleared shows.
 
 mod dense;
+mod images;
 mod losses;
 mod norms;
 
@@ -52,7 +53,7 @@ pub struct CaseSamples<T> {
 
 /// Every layer, activation and loss.
 pub fn gradient_table() -> Vec<GradientCase> {
-    [dense::cases(), norms::cases(), losses::cases()].concat()
+    [dense::cases(), norms::cases(), images::cases(), losses::cases()].concat()
 }
 
 fn case(

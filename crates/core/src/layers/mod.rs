@@ -2,6 +2,8 @@
 
 mod dense;
 mod norms;
+mod conv2d;
+mod pool;
 mod residual;
 mod scope;
 
@@ -9,7 +11,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use conv2d::Conv2d;
 pub use dense::Dense;
+pub use pool::Pool2d;
 pub use scope::Scope;
 
 use crate::graph::{Graph, NodeId};
@@ -22,6 +26,14 @@ use crate::{Distribution, Initializer, Mistake, Scalar, Shape};
 pub enum Layer {
     /// `y = x W + b`; a picture is taken as one long vector, a sequence token by token.
     Dense(Dense),
+    /// Filters that slide over an image.
+    Conv2d(Conv2d),
+    /// The largest value under a window that slides over each channel of an image.
+    MaxPool2d(Pool2d),
+    /// The mean under a window; padding counts as zeros, as PyTorch does by default.
+    AvgPool2d(Pool2d),
+    /// The mean of each channel of an image.
+    GlobalAvgPool,
     /// `y = 1/(1 + exp(-x))`.
     Sigmoid,
     /// `y = tanh(x)`.
@@ -108,6 +120,10 @@ impl Layer {
     pub fn kind(&self) -> &'static str {
         match self {
             Layer::Dense(_) => "Dense",
+            Layer::Conv2d(_) => "Conv2d",
+            Layer::MaxPool2d(_) => "MaxPool2d",
+            Layer::AvgPool2d(_) => "AvgPool2d",
+            Layer::GlobalAvgPool => "GlobalAvgPool",
             Layer::Sigmoid => "Sigmoid",
             Layer::Tanh => "Tanh",
             Layer::Relu => "Relu",
@@ -165,6 +181,10 @@ impl Layer {
     ) -> Result<NodeId, String> {
         match self {
             Layer::Dense(dense) => dense.build(graph, input),
+            Layer::Conv2d(conv) => conv.build(graph, input),
+            Layer::MaxPool2d(pool) => pool.build_max(graph, input),
+            Layer::AvgPool2d(pool) => pool.build_average(graph, input),
+            Layer::GlobalAvgPool => pool::build_global_average(graph, input),
             Layer::Sigmoid => graph.push_elementwise(Sigmoid, input),
             Layer::Tanh => graph.push_elementwise(Tanh, input),
             Layer::Relu => graph.push_elementwise(Relu, input),
@@ -217,6 +237,10 @@ impl fmt::Display for Layer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Layer::Dense(dense) => dense.fmt(formatter),
+            Layer::Conv2d(conv) => conv.fmt(formatter),
+            Layer::MaxPool2d(pool) | Layer::AvgPool2d(pool) => {
+                write!(formatter, "{}({pool})", self.kind())
+            }
             Layer::Residual(body) => write!(formatter, "Residual[{}]", Layer::list(body)),
             Layer::Repeat { times, layers } => {
                 write!(formatter, "{times} x [{}]", Layer::list(layers))
