@@ -44,6 +44,11 @@ impl Stream {
         Self { generator: ChaCha8Rng::from_seed(key), spare_normal: None }
     }
 
+    /// The next 64 bits.
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.generator.next_u64()
+    }
+
     /// Uniform on `[0, 1)`, a multiple of 2⁻⁵³.
     pub fn uniform(&mut self) -> f64 {
         const SCALE: f64 = 1.0 / (1_u64 << 53) as f64;

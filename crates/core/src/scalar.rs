@@ -43,6 +43,12 @@ pub trait Scalar:
     fn to_f64(self) -> f64;
     /// Natural exponential.
     fn exp(self) -> Self;
+    /// `exp(x) - 1`, precise near 0.
+    fn exp_m1(self) -> Self;
+    /// `ln(1 + x)`, precise near 0.
+    fn ln_1p(self) -> Self;
+    /// The complementary error function, `1 - erf(x)`, precise where it is small.
+    fn erfc(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
     /// Absolute value.
@@ -56,7 +62,7 @@ pub trait Scalar:
 }
 
 macro_rules! scalar {
-    ($type:ident, $name:literal, $exp:path, $tanh:path) => {
+    ($type:ident, $name:literal, $exp:path, $exp_m1:path, $ln_1p:path, $erfc:path, $tanh:path) => {
         impl Scalar for $type {
             const NAME: &'static str = $name;
             const ZERO: Self = 0.0;
@@ -69,6 +75,15 @@ macro_rules! scalar {
             }
             fn exp(self) -> Self {
                 $exp(self)
+            }
+            fn exp_m1(self) -> Self {
+                $exp_m1(self)
+            }
+            fn ln_1p(self) -> Self {
+                $ln_1p(self)
+            }
+            fn erfc(self) -> Self {
+                $erfc(self)
             }
             fn tanh(self) -> Self {
                 $tanh(self)
@@ -89,5 +104,5 @@ macro_rules! scalar {
     };
 }
 
-scalar!(f32, "F32", libm::expf, libm::tanhf);
-scalar!(f64, "F64", libm::exp, libm::tanh);
+scalar!(f32, "F32", libm::expf, libm::expm1f, libm::log1pf, libm::erfcf, libm::tanhf);
+scalar!(f64, "F64", libm::exp, libm::expm1, libm::log1p, libm::erfc, libm::tanh);

@@ -4,6 +4,7 @@
 //! parameters are drawn from a normal, biases too, so that nothing is zero by chance; and each
 //! program first runs another, larger batch, so that a buffer that is not cleared shows.
 
+mod activations;
 mod dense;
 mod images;
 mod losses;
@@ -53,7 +54,8 @@ pub struct CaseSamples<T> {
 
 /// Every layer, activation and loss.
 pub fn gradient_table() -> Vec<GradientCase> {
-    [dense::cases(), norms::cases(), images::cases(), losses::cases()].concat()
+    [dense::cases(), activations::cases(), norms::cases(), images::cases(), losses::cases()]
+        .concat()
 }
 
 fn case(

@@ -1,5 +1,6 @@
 //! The registry of layers: what a model in an experiment file is made of.
 
+mod activations;
 mod dense;
 mod norms;
 mod conv2d;
@@ -17,7 +18,7 @@ pub use pool::Pool2d;
 pub use scope::Scope;
 
 use crate::graph::{Graph, NodeId};
-use crate::ops::{Relu, Sigmoid, Tanh};
+use crate::ops::{Elu, Gelu, HardTanh, Relu, Sigmoid, Silu, Softplus, Softsign, Tanh};
 use crate::{Distribution, Initializer, Mistake, Scalar, Shape};
 
 /// One layer of a model.
@@ -40,6 +41,26 @@ pub enum Layer {
     Tanh,
     /// `y = max(x, 0)`.
     Relu,
+    /// `y = x` for `x > 0`, else `slope x`.
+    LeakyRelu(f64),
+    /// `y = x` for `x > 0`, else `α (exp(x) - 1)`.
+    Elu(f64),
+    /// `Elu` with the constants that draw mean and variance towards 0 and 1.
+    Selu,
+    /// `y = x Φ(x)`, Φ the normal distribution function.
+    Gelu,
+    /// `y = x/(1 + exp(-x))`, also called swish.
+    Silu,
+    /// `y = ln(1 + exp(x))`.
+    Softplus,
+    /// `y = x/(1 + |x|)`.
+    Softsign,
+    /// `y = min(max(x, -1), 1)`.
+    HardTanh,
+    /// `yₖ = exp(xₖ)/Σⱼ exp(xⱼ)` over the features of each row or token.
+    Softmax,
+    /// In training each value is 0 with this probability p, else `x/(1 - p)`; in evaluation `y = x`.
+    Dropout(f64),
     /// `y = x`: says that a layer has no activation; costs nothing.
     Identity,
     /// The same numbers as one long vector; costs nothing.
@@ -127,6 +148,16 @@ impl Layer {
             Layer::Sigmoid => "Sigmoid",
             Layer::Tanh => "Tanh",
             Layer::Relu => "Relu",
+            Layer::LeakyRelu(_) => "LeakyRelu",
+            Layer::Elu(_) => "Elu",
+            Layer::Selu => "Selu",
+            Layer::Gelu => "Gelu",
+            Layer::Silu => "Silu",
+            Layer::Softplus => "Softplus",
+            Layer::Softsign => "Softsign",
+            Layer::HardTanh => "HardTanh",
+            Layer::Softmax => "Softmax",
+            Layer::Dropout(_) => "Dropout",
             Layer::Identity => "Identity",
             Layer::Flatten => "Flatten",
             Layer::LayerNorm { .. } => "LayerNorm",
@@ -188,6 +219,16 @@ impl Layer {
             Layer::Sigmoid => graph.push_elementwise(Sigmoid, input),
             Layer::Tanh => graph.push_elementwise(Tanh, input),
             Layer::Relu => graph.push_elementwise(Relu, input),
+            Layer::LeakyRelu(slope) => activations::leaky_relu(graph, input, *slope),
+            Layer::Elu(alpha) => activations::elu(graph, input, *alpha),
+            Layer::Selu => graph.push_elementwise(Elu::SELU, input),
+            Layer::Gelu => graph.push_elementwise(Gelu, input),
+            Layer::Silu => graph.push_elementwise(Silu, input),
+            Layer::Softplus => graph.push_elementwise(Softplus, input),
+            Layer::Softsign => graph.push_elementwise(Softsign, input),
+            Layer::HardTanh => graph.push_elementwise(HardTanh, input),
+            Layer::Softmax => activations::softmax(graph, input),
+            Layer::Dropout(rate) => activations::dropout(graph, input, *rate),
             Layer::Identity => Ok(input),
             Layer::Flatten => {
                 let shape = Shape::Features(graph.shape(input).len());
@@ -246,6 +287,9 @@ impl fmt::Display for Layer {
                 write!(formatter, "{times} x [{}]", Layer::list(layers))
             }
             Layer::Scope(scope) => formatter.write_str(&Layer::list(&scope.layers)),
+            Layer::LeakyRelu(number) | Layer::Elu(number) | Layer::Dropout(number) => {
+                write!(formatter, "{}({number})", self.kind())
+            }
             other => formatter.write_str(other.kind()),
         }
     }

@@ -183,3 +183,36 @@ impl<T: Scalar> Operation<T> for BatchNorm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::arr2;
+
+    use crate::{Graph, Initialization, Layer, Loss, Mode, Program, Shape};
+
+    /// Channel 0 holds 1, 2, 3, 6 (mean 3, biased variance 3.5, unbiased 14/3), channel 1 zeros.
+    #[test]
+    fn running_statistics_follow_the_batch_and_serve_evaluation() {
+        let layers = [Layer::BatchNorm { epsilon: 1e-5, momentum: 0.25 }];
+        let input = Shape::Image { channels: 2, height: 1, width: 2 };
+        let graph = Graph::build(input, &layers, Initialization::default());
+        let mut program: Program<f64> =
+            Program::compile(graph.expect("the model fits"), Loss::Mse, 2);
+        program.initialize(0);
+        let x = arr2(&[[1.0, 2.0, 0.0, 0.0], [3.0, 6.0, 0.0, 0.0]]);
+        program.begin(2).assign(&x);
+        program.forward(Mode::Train { step: 0 });
+        let deviation = (3.5_f64 + 1e-5).sqrt();
+        let wanted = [-2.0, -1.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0].map(|d| d / deviation);
+        let close = |got: f64, wanted: f64| (got - wanted).abs() < 1e-15;
+        assert!(program.output().iter().zip(wanted).all(|(&y, w)| close(y, w)));
+        let state = program.state().0.to_vec();
+        let variance = 0.75 + 0.25 * 14.0 / 3.0;
+        assert!(state.iter().zip([0.75, 0.0, variance, 0.75]).all(|(&s, w)| close(s, w)));
+
+        program.forward(Mode::Evaluate);
+        assert_eq!(program.state().0, state, "evaluation changes no state");
+        let y = program.output()[[0, 0]];
+        assert!(close(y, (1.0 - 0.75) / (variance + 1e-5).sqrt()), "{y}");
+    }
+}
