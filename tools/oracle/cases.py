@@ -6,7 +6,7 @@ import layers as L
 import losses
 import updates
 import updates_of_others
-from nets import activation, dense, net, repeat, residual, scope
+from nets import ACTIVATIONS, activation, dense, net, repeat, residual, scope
 from training import Case
 from updates import S
 
@@ -136,9 +136,14 @@ def norms():
 
 
 def activations():
-    for ron in ("Sigmoid", "Tanh", "Relu"):
+    for ron in ACTIVATIONS:
         yield Case(ron, features(3),
                    lambda ron=ron: net(dense(3, 5), activation(ron), dense(5, 2)))
+    yield Case("Softmax of tokens", tokens(3, 2),
+               lambda: net(dense(2, 4), activation("Softmax"), dense(4, 2)))
+    # Masks are drawn otherwise by everyone; what is left is that nothing is dropped.
+    yield Case("Dropout of nothing", features(3),
+               lambda: net(dense(3, 5), L.dropout(0.0), activation("Tanh"), dense(5, 2)))
 
 
 def all_losses():
@@ -236,6 +241,7 @@ def schedules():
 
 FILES = {
     "layers": layers,
+    "images": images,
     "norms": norms,
     "activations": activations,
     "losses": all_losses,

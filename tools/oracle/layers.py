@@ -24,9 +24,9 @@ def size(value):
 
 
 def given(**options):
-    """Those options that differ from 0 and 1, their usual defaults."""
-    return {name: size(value) for name, value in options.items()
-            if pair(value) not in ((0, 0), (1, 1))}
+    """Those options that are not what they are by default."""
+    default = {"stride": 1, "padding": 0, "dilation": 1}
+    return {name: size(value) for name, value in options.items() if value != default[name]}
 
 
 def conv2d(channels, filters, kernel, stride=1, padding=0, dilation=1, bias=True):

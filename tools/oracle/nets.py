@@ -127,6 +127,16 @@ ACTIVATIONS = {
     "Sigmoid": Function(torch.sigmoid),
     "Tanh": Function(torch.tanh),
     "Relu": Function(F.relu, [0]),
+    "LeakyRelu(0.2)": Function(lambda x: F.leaky_relu(x, 0.2), [0]),
+    "Elu(0.7)": Function(lambda x: F.elu(x, 0.7), [0]),
+    "Selu": Function(F.selu, [0]),
+    "Gelu": Function(F.gelu),
+    "Silu": Function(F.silu),
+    "Softplus": Function(F.softplus),
+    "Softsign": Function(F.softsign),
+    "HardTanh": Function(F.hardtanh, [-1, 1]),
+    "Softmax": Function(lambda x: F.softmax(x, dim=-1)),
+    "Identity": Function(lambda x: x),
 }
 
 
