@@ -27,7 +27,7 @@ const MEASURED_STEPS: usize = 5;
 /// Measures a few steps of the first missing run, and counts the rest.
 pub fn estimate(file: &File, presence: &[Presence]) -> Estimate {
     let plan = &file.plan;
-    let rows = file.dataset.train_rows(&plan.experiment.data.split);
+    let rows = file.dataset.sizes(&plan.experiment.data.split).train;
     let mut estimate = Estimate { steps: 0, seconds: 0.0, bytes: 0 };
     let mut first = None;
     for (position, _) in presence.iter().enumerate().filter(|(_, p)| **p == Presence::Missing) {

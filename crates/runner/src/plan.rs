@@ -34,7 +34,7 @@ pub struct Plan {
 #[derive(Serialize)]
 struct Identity<'a> {
     data: &'a str,
-    split: Split,
+    split: &'a Split,
     inputs: Scaling,
     targets: Scaling,
     model: &'a [Layer],
@@ -125,7 +125,7 @@ impl Plan {
 fn description(experiment: &Experiment, seed: u64, data: &str) -> String {
     let identity = Identity {
         data,
-        split: experiment.data.split,
+        split: &experiment.data.split,
         inputs: experiment.data.inputs,
         targets: experiment.data.targets,
         model: &experiment.model,

@@ -195,10 +195,8 @@ impl<'a, T: Scalar> SharedData<'a, T> {
 
     fn get(&self, seed: u64) -> Seeded<T> {
         let experiment = &self.file.plan.experiment;
-        let split = experiment.data.split;
-        // Without a random split every seed has the same data.
-        let is_random = split.validation > 0.0 || split.test > 0.0;
-        let seed = if is_random { seed } else { 0 };
+        // Where nothing is drawn every seed has the same data.
+        let seed = if experiment.data.split.depends_on_seed() { seed } else { 0 };
         let slot = {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             match kept.iter().find(|(other, _)| *other == seed) {

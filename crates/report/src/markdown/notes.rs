@@ -189,7 +189,6 @@ fn judge(survey: &Survey<'_>) -> String {
 
 fn seeds(survey: &Survey<'_>) -> String {
     let experiment = &survey.results.experiment;
-    let split = experiment.data.split;
     let batch_varies = experiment.sweep.axes.iter().any(|axis| matches!(axis, Axis::Batch(_)));
     let mut varied = vec!["the initial weights"];
     if experiment.train.order == Order::Shuffled
@@ -197,7 +196,7 @@ fn seeds(survey: &Survey<'_>) -> String {
     {
         varied.push("the order of the samples");
     }
-    if split.validation > 0.0 || split.test > 0.0 {
+    if experiment.data.split.depends_on_seed() {
         varied.push("the split of the data");
     }
     let end = match survey.n_seeds() {

@@ -3,7 +3,8 @@
 use gradus_core::{Mistake, Shape, TargetKind};
 use sha2::{Digest, Sha256};
 
-use super::{Data, Scaling, Split};
+use super::split::Available;
+use super::{Data, Scaling, Sizes, Split, TestRows};
 
 /// All rows of a source, in its order.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +17,12 @@ pub struct Dataset {
     pub targets: RawTargets,
     /// The last rows are a fixed test part of this size; 0 if there is none.
     pub test_rows: usize,
+    /// The test parts of each seed, where a file lists them.
+    pub test_lists: Option<TestRows>,
     /// One name a column of the inputs.
     pub input_names: Vec<String>,
-    /// SHA-256, in hexadecimal, of what training can see: shape, inputs, targets, test part.
+    /// SHA-256, in hexadecimal, of what training can see: shape, inputs, targets, test part and
+    /// lists of test rows.
     /// Paths, compression and names of columns or classes are no part of it.
     pub digest: String,
 }
@@ -71,7 +75,8 @@ impl Dataset {
         input_names: Vec<String>,
     ) -> Self {
         let digest = digest(input_shape, &inputs, &targets, test_rows);
-        let dataset = Self { input_shape, inputs, targets, test_rows, input_names, digest };
+        let dataset =
+            Self { input_shape, inputs, targets, test_rows, test_lists: None, input_names, digest };
         let (rows, width) = (dataset.rows(), input_shape.len());
         let (values, targets) = (dataset.inputs.len(), dataset.targets.len());
         assert!(rows > test_rows, "{rows} rows, {test_rows} of them for the test");
@@ -79,6 +84,17 @@ impl Dataset {
         assert!(targets == rows * dataset.targets.columns(), "{targets} targets, {rows} rows");
         assert!(dataset.input_names.len() == width, "one name a column of {width}");
         dataset
+    }
+
+    /// The same rows, with these test parts.
+    pub(super) fn with_test_lists(mut self, lists: TestRows) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(self.digest.as_bytes());
+        hasher.update(words("test lists", &[lists.lists.len()]));
+        lists.lists.iter().for_each(|list| hasher.update(words("list", list)));
+        self.digest = hexadecimal(hasher);
+        self.test_lists = Some(lists);
+        self
     }
 
     /// Number of rows, the fixed test part included.
@@ -91,19 +107,54 @@ impl Dataset {
         self.targets.names().len()
     }
 
-    /// Number of rows that [`Dataset::prepare`] leaves for training.
-    pub fn train_rows(&self, split: &Split) -> usize {
-        let pool = self.rows() - self.test_rows;
-        let (validation, test) = split.counts(pool);
-        pool - validation - test
+    /// Numbers of rows that [`Dataset::prepare`] puts into each part.
+    pub fn sizes(&self, split: &Split) -> Sizes {
+        split.sizes(self.available(split))
+    }
+
+    pub(super) fn available(&self, split: &Split) -> Available {
+        let fixed_test = if split.pooled { 0 } else { self.test_rows };
+        let lists = self.test_lists.as_ref();
+        let listed_test = lists.map_or(0, |lists| lists.lists[0].len());
+        Available { pool: self.rows() - fixed_test, fixed_test, listed_test }
+    }
+
+    /// What keeps a seed from having a test part, where a file lists them.
+    pub fn check_seed(&self, split: &Split, place: &str, seed: u64) -> Option<Mistake> {
+        let TestRows { name, lists } = self.test_lists.as_ref()?;
+        let (place, seed) = match split.seed {
+            Some(seed) => ("data.split.seed", seed),
+            None => (place, seed),
+        };
+        let n = lists.len();
+        (seed >= n as u64).then(|| {
+            let line = u128::from(seed) + 1;
+            let what = format!("seed {seed} takes line {line} of {name}, which has {n}");
+            let help = format!("seeds from 0 to {}; or name one for all: `seed` in `split`", n - 1);
+            Mistake::new(place, what, help)
+        })
     }
 
     /// Every mistake that needs the rows to be seen, all at once; asked after
     /// [`Data::mistakes`], before [`Dataset::prepare`].
     pub fn check(&self, data: &Data, kind: TargetKind) -> Vec<Mistake> {
-        let mut mistakes = data.split.mistakes_for(self.rows() - self.test_rows);
-        if self.test_rows > 0 && data.split.test > 0.0 {
-            mistakes.push(data.split.refuse_test());
+        let mut mistakes = data.split.mistakes_for(self.available(&data.split));
+        if data.split.pooled && self.test_rows == 0 {
+            mistakes.push(Mistake::new(
+                "data.split.pooled",
+                "the source has no test part of its own",
+                "leave `pooled` out",
+            ));
+        }
+        if let RawTargets::Classes { rows, names } = &self.targets
+            && rows.iter().all(|class| *class == rows[0])
+        {
+            let only = excerpt(&names[rows[0] as usize]);
+            mistakes.push(Mistake::new(
+                "data.source",
+                format!("every row is of class {only}: there is nothing to tell apart"),
+                "data of at least two classes",
+            ));
         }
         match &self.targets {
             RawTargets::Numbers { names, .. } if kind == TargetKind::Classes => {
@@ -189,11 +240,6 @@ pub(super) fn excerpt(text: &str) -> String {
 /// Every part is preceded by what it is and how long it is, so that no two data sets run together.
 fn digest(shape: Shape, inputs: &Values, targets: &RawTargets, test_rows: usize) -> String {
     let mut hasher = Sha256::new();
-    let words = |tag: &str, sizes: &[usize]| {
-        let mut part = tag.as_bytes().to_vec();
-        part.extend(sizes.iter().flat_map(|&size| (size as u64).to_le_bytes()));
-        part
-    };
     hasher.update(match shape {
         Shape::Features(features) => words("features", &[features]),
         Shape::Image { channels, height, width } => words("image", &[channels, height, width]),
@@ -221,6 +267,17 @@ fn digest(shape: Shape, inputs: &Values, targets: &RawTargets, test_rows: usize)
         }
     }
     hasher.update(words("test", &[test_rows]));
+    hexadecimal(hasher)
+}
+
+/// A tag and numbers behind it.
+fn words(tag: &str, numbers: &[usize]) -> Vec<u8> {
+    let mut part = tag.as_bytes().to_vec();
+    part.extend(numbers.iter().flat_map(|&number| (number as u64).to_le_bytes()));
+    part
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

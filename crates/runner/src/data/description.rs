@@ -6,7 +6,7 @@ use gradus_core::Mistake;
 use serde::{Deserialize, Serialize};
 
 use super::file::Files;
-use super::{Dataset, Scaling, Source, Split};
+use super::{Dataset, Method, Scaling, Source, Split, test_rows};
 
 /// The `data` section: a source of rows, and what happens to them before training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,22 +36,31 @@ impl Data {
         mistakes.extend(self.inputs.mistakes("data.inputs"));
         mistakes.extend(self.targets.mistakes("data.targets"));
         let fixed_test_part = matches!(&self.source, Source::Idx { test_images: Some(_), .. });
-        if fixed_test_part && self.split.test > 0.0 {
-            mistakes.push(self.split.refuse_test());
+        if fixed_test_part {
+            mistakes.extend(self.split.refuse_test());
         }
         mistakes
     }
 
     /// Reads or makes the data set, once for all runs.
     ///
-    /// Relative paths start from `folder`: that of the experiment file, or what `--data` names.
+    /// Relative paths start from `folder`, that of the experiment file; but those into `data/`
+    /// from `data_folder`, if there is one, which is what `--data` names.
     ///
     /// # Errors
     /// Everything that is wrong with the files, all at once; and, if [`Data::mistakes`] was not
     /// asked first, what it says about the source.
-    pub fn load(&self, folder: &Path) -> Result<Dataset, Vec<Mistake>> {
+    pub fn load(&self, folder: &Path, data_folder: Option<&Path>) -> Result<Dataset, Vec<Mistake>> {
         let make = self.source.recipe()?;
-        make(&Files { folder, obtain: &self.obtain })
+        let files = Files { folder, data_folder, obtain: &self.obtain };
+        let dataset = make(&files)?;
+        match &self.split.method {
+            Method::TestRows(path) => {
+                let rows = dataset.rows();
+                Ok(dataset.with_test_lists(test_rows::read(&files, path, rows)?))
+            }
+            Method::Stratified | Method::Random | Method::InOrder => Ok(dataset),
+        }
     }
 }
 
@@ -66,7 +75,7 @@ mod tests {
     #[test]
     fn a_short_section_reads_with_every_default() {
         let data: Data = ron::from_str("(source: Digits)").expect("a source is enough");
-        assert_eq!(data.split, Split { validation: 0.0, test: 0.0 });
+        assert_eq!(data.split, Split::default());
         assert_eq!((data.inputs, data.targets), (Scaling::AsIs, Scaling::AsIs));
         assert_eq!(places(&data), [""; 0]);
     }
@@ -75,7 +84,12 @@ mod tests {
     fn what_is_written_out_reads_back() {
         for text in [
             "(source: Spirals(samples: 10), split: (test: 0.25), inputs: Divide(255.0))",
-            "(source: Csv(path: \"a.csv\", target: Numbers([\"a\", \"b\"])), targets: MinMax)",
+            "(source: Table(path: \"a.csv\", target: Numbers([\"a\", -1])), targets: MinMax)",
+            "(source: Table(path: \"a\", header: Counts, delimiter: ' ', drop: [0, \"b\"], \
+             target: Class(-1)), inputs: RelativeToMean, targets: Affine(subtract: 1, divide: 2))",
+            "(source: Digits, split: (validation: 10000, test: 0.5, method: InOrder, \
+             limit: (train: Some(10)), resample: Some(TrainAndValidation)))",
+            "(source: Digits, split: (method: TestRows(\"a\"), seed: Some(3), pooled: true))",
             "(source: Idx(train_images: \"a\", train_labels: \"b\"), obtain: \"ask\")",
         ] {
             let data: Data = ron::from_str(text).expect("the text is right");
@@ -115,7 +129,7 @@ mod tests {
                 "data.targets[0]",
             ]
         );
-        assert!(data.load(Path::new(".")).is_err());
+        assert!(data.load(Path::new("."), None).is_err());
     }
 
     #[test]

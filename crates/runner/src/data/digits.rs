@@ -2,10 +2,10 @@
 
 use gradus_core::Shape;
 
-use super::csv::CsvTarget;
 use super::dataset::pixel_names;
 use super::file::Content;
-use super::table::Table;
+use super::read_table::Table;
+use super::table::{Column, Header, Target};
 use super::{Dataset, Values};
 
 /// 64 grey values from 0 to 16, row by row, then the class; source and license stand beside it.
@@ -13,10 +13,11 @@ const FILE: &[u8] = include_bytes!("../../data/digits.csv.gz");
 
 /// Pictures of the shape 1x8x8 in the order of the file, 10 classes.
 pub(super) fn read() -> Dataset {
-    let target = CsvTarget::Class("64".to_string());
-    let table = Table { place: "data.source", header: false, delimiter: b',', target: &target };
+    let target = Target::Class(Column::Position(-1));
+    let table = Table { header: Header::Absent, delimiter: b',', drop: &[], target: &target };
     let content = Content::gzip(FILE, FILE.len() as u64, "digits".to_string());
-    let read = table.read(content).expect("the embedded file is whole: a test reads it");
+    let read =
+        table.read(content, "data.source").expect("the embedded file is whole: a test reads it");
     let Values::Numbers(numbers) = read.inputs else { unreachable!("tables hold numbers") };
     let bytes = Values::Bytes(numbers.into_iter().map(|grey| grey as u8).collect());
     let shape = Shape::Image { channels: 1, height: 8, width: 8 };

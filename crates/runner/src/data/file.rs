@@ -13,7 +13,11 @@ const WHOLE_BOUND: (u64, &str) = (MOST_BYTES, "it holds more than 4 GiB");
 
 /// Where relative paths start, and what to say when a file is missing.
 pub(super) struct Files<'a> {
+    /// That of the experiment file.
     pub(super) folder: &'a Path,
+    /// What `--data` names: paths into `data/` start there.
+    pub(super) data_folder: Option<&'a Path>,
+    /// Where to get the files, as the experiment says.
     pub(super) obtain: &'a str,
 }
 
@@ -33,7 +37,11 @@ pub(super) struct Content {
 impl Files<'_> {
     /// Opens the file that the experiment names at `place`.
     pub(super) fn open(&self, place: &str, path: &str) -> Result<Content, Mistake> {
-        let tried = self.folder.join(path);
+        let in_data = in_data(path);
+        let tried = match (self.data_folder, in_data) {
+            (Some(folder), Some(below)) => folder.join(below),
+            _ => self.folder.join(path),
+        };
         let name = format!("{tried:?}");
         let refuse = |what: String, help: &str| Err(Mistake::new(place, what, help));
         // A pipe would be waited for when opened, so its kind is asked first.
@@ -41,7 +49,7 @@ impl Files<'_> {
             Ok(metadata) if metadata.is_file() => metadata.len(),
             Ok(_) => return refuse(format!("{name} is not a regular file"), "the path of a file"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(self.missing(place, &name));
+                return Err(self.missing(place, &name, in_data.is_some()));
             }
             Err(error) => return refuse(format!("{name}: {error}"), "a file that can be read"),
         };
@@ -51,8 +59,12 @@ impl Files<'_> {
         }
     }
 
-    fn missing(&self, place: &str, name: &str) -> Mistake {
-        let next = "put it there, or name the folder that has it: see --data DIR";
+    fn missing(&self, place: &str, name: &str, is_in_data: bool) -> Mistake {
+        let next = if is_in_data {
+            "put it there, or name the folder that has it: see --data DIR"
+        } else {
+            "put it there, or correct the path, which starts from the folder of this file"
+        };
         let help = match self.obtain {
             "" => next.to_string(),
             obtain => format!("{obtain}; {next}"),
@@ -67,6 +79,16 @@ const NO_FILE: &str = "there is no file";
 /// Whether this is the mistake of a file of data that is not there.
 pub(crate) fn is_missing(mistake: &Mistake) -> bool {
     mistake.place.starts_with("data.") && mistake.message.starts_with(NO_FILE)
+}
+
+/// The part of a path that `--data DIR` looks up in DIR: from `data/` on, where the path begins
+/// with that, or leads up to it, as `../data/mnist` does.
+fn in_data(path: &str) -> Option<&str> {
+    let mut rest = path;
+    while let Some(below) = rest.strip_prefix("../").or_else(|| rest.strip_prefix("./")) {
+        rest = below;
+    }
+    rest.starts_with("data/").then_some(rest)
 }
 
 impl Content {
@@ -143,6 +165,36 @@ mod tests {
         let mut content = Content::embedded(b"0123456789", "digits");
         content.stop_at(bound, "too far");
         content.read_up_to(100).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn paths_into_data_follow_the_option_and_all_others_stay() {
+        for (path, expected) in [
+            ("data/mnist/a.gz", Some("data/mnist/a.gz")),
+            ("../../data/a.csv", Some("data/a.csv")),
+            ("./data/a.csv", Some("data/a.csv")),
+            ("points.csv", None),
+            ("database/a.csv", None),
+            ("sub/data/a.csv", None),
+            ("/data/a.csv", None),
+        ] {
+            assert_eq!(in_data(path), expected, "{path}");
+        }
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (own, other) = (folder.path().join("own"), folder.path().join("other"));
+        for (folder, text) in [(&own, "own"), (&other, "other")] {
+            std::fs::create_dir_all(folder.join("data")).expect("a folder can be made");
+            std::fs::write(folder.join("data/a"), text).expect("a file can be written");
+        }
+        std::fs::write(own.join("beside"), "beside").expect("a file can be written");
+        let read = |data_folder, path| {
+            let files = Files { folder: &own, data_folder, obtain: "" };
+            let content = files.open("here", path);
+            content.map(|mut content| content.read_up_to(10).expect("the file is small"))
+        };
+        assert_eq!(read(None, "data/a"), Ok(b"own".to_vec()));
+        assert_eq!(read(Some(&other), "data/a"), Ok(b"other".to_vec()));
+        assert_eq!(read(Some(&other), "beside"), Ok(b"beside".to_vec()));
     }
 
     #[test]

@@ -225,7 +225,7 @@ mod tests {
         for (name, bytes) in files {
             fs::write(folder.path().join(name), bytes).expect("a file can be written");
         }
-        description(files.len() > 2).load(folder.path())
+        description(files.len() > 2).load(folder.path(), None)
     }
 
     /// The place and the end of the message, after the path, of the only mistake.
@@ -349,7 +349,7 @@ mod tests {
                 fs::write(folder.path().join(name), &changed).expect("a file can be written");
                 // 2x2 and 1x4, say, are both right: a refusal is not asked for, only an answer.
                 let header = if name == "i" { 16 } else { 8 };
-                let read = data.load(folder.path());
+                let read = data.load(folder.path(), None);
                 assert!(
                     read.is_err() || position >= header || changed == right,
                     "{position} {byte}"
@@ -362,21 +362,21 @@ mod tests {
     fn missing_files_are_named_all_at_once_with_where_to_get_them() {
         let mut data = description(true);
         let folder = Path::new("nowhere");
-        let mistakes = data.load(folder).expect_err("no file is there");
+        let mistakes = data.load(folder, None).expect_err("no file is there");
         assert_eq!(mistakes.len(), 4);
         assert_eq!(mistakes[2].place, "data.source.test_images");
         assert_eq!(mistakes[2].message, format!("there is no file {:?}", folder.join("ti")));
-        assert!(mistakes[2].help.contains("--data DIR"));
+        assert!(mistakes[2].help.starts_with("put it there, or correct the path"));
         data.obtain = "ask the author".to_string();
-        let help = &data.load(folder).expect_err("still")[0].help;
-        assert!(help.starts_with("ask the author") && help.contains("--data DIR"), "{help}");
+        let help = &data.load(folder, None).expect_err("still")[0].help;
+        assert!(help.starts_with("ask the author") && help.contains("; put it there"), "{help}");
     }
 
     #[test]
     fn a_folder_is_no_file_and_half_a_test_part_no_test_part() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         fs::create_dir(folder.path().join("i")).expect("a folder can be made");
-        let mistakes = description(false).load(folder.path()).expect_err("a folder");
+        let mistakes = description(false).load(folder.path(), None).expect_err("a folder");
         assert!(mistakes[0].message.ends_with("is not a regular file"));
         let text =
             "(source: Idx(train_images: \"i\", train_labels: \"l\", test_labels: Some(\"t\")))";
@@ -404,7 +404,7 @@ mod tests {
         let test_images = Some(name("t10k-images-idx3"));
         let test_labels = Some(name("t10k-labels-idx1"));
         let read = recipe(&train_images, &train_labels, &test_images, &test_labels);
-        let files = Files { folder: Path::new(&folder), obtain: "" };
+        let files = Files { folder: Path::new(&folder), data_folder: None, obtain: "" };
         let dataset = read.and_then(|read| read(&files)).expect("the real files are right");
         assert_eq!(
             (dataset.rows(), dataset.test_rows, dataset.target_width()),

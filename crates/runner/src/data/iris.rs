@@ -1,9 +1,9 @@
 //! Fisher's iris flowers: 150 rows, the smallest real classification.
 
-use super::csv::CsvTarget;
+use super::Dataset;
 use super::file::Content;
-use super::table::Table;
-use super::{Dataset, RawTargets};
+use super::read_table::Table;
+use super::table::{Column, Header, Target};
 
 /// Counts and class names, then four lengths and the class a row; source and license stand beside
 /// it.
@@ -11,14 +11,11 @@ const FILE: &str = include_str!("../../data/iris.csv");
 
 /// Rows in the order of the file: 50 of each class.
 pub(super) fn read() -> Dataset {
-    let (start, rows) = FILE.split_once('\n').expect("the embedded file has a first line");
-    let target = CsvTarget::Class("4".to_string());
-    let table = Table { place: "data.source", header: false, delimiter: b',', target: &target };
-    let content = Content::embedded(rows.as_bytes(), "iris");
-    let mut read = table.read(content).expect("the embedded file is whole: a test reads it");
-    if let RawTargets::Classes { names, .. } = &mut read.targets {
-        *names = start.trim_end().split(',').skip(2).map(String::from).collect::<Vec<_>>();
-    }
+    let target = Target::Class(Column::Position(-1));
+    let table = Table { header: Header::Counts, delimiter: b',', drop: &[], target: &target };
+    let content = Content::embedded(FILE.as_bytes(), "iris");
+    let mut read =
+        table.read(content, "data.source").expect("the embedded file is whole: a test reads it");
     read.input_names =
         ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
             .map(String::from)
@@ -29,7 +26,7 @@ pub(super) fn read() -> Dataset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Values;
+    use crate::data::{RawTargets, Values};
 
     #[test]
     fn there_are_150_flowers_of_3_named_classes() {

@@ -7,30 +7,36 @@
 
 mod description;
 mod dataset;
+mod amount;
 mod split;
+mod draw;
+mod test_rows;
 mod scaling;
 mod prepare;
 mod source;
 mod file;
 mod lines;
-mod table;
+mod records;
+mod read_table;
 
 mod circles;
-mod csv;
 mod digits;
 mod idx;
 mod iris;
 mod line;
 mod moons;
 mod spirals;
+mod table;
 mod xor;
 
 pub(crate) use file::is_missing;
 
-pub use csv::CsvTarget;
+pub use amount::Amount;
 pub use dataset::{Dataset, RawTargets, Values};
 pub use description::Data;
 pub use prepare::{Prepared, SampleTargets, Samples};
 pub use scaling::Scaling;
 pub use source::Source;
-pub use split::Split;
+pub use split::{Limit, Method, Resample, Sizes, Split};
+pub use table::{Column, Header, Target};
+pub use test_rows::TestRows;

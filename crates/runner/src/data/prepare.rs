@@ -88,13 +88,17 @@ impl Dataset {
     pub fn prepare<T: Scalar>(&self, data: &Data, kind: TargetKind, seed: u64) -> Prepared<T> {
         let mistakes = self.check(data, kind);
         assert!(mistakes.is_empty(), "mistakes are shown before data is prepared: {mistakes:?}");
-        let pool = self.rows() - self.test_rows;
+        let available = self.available(&data.split);
         let classes = match &self.targets {
-            RawTargets::Classes { rows, .. } => Some(&rows[..pool]),
+            RawTargets::Classes { rows, .. } => Some(&rows[..available.pool]),
             RawTargets::Numbers { .. } => None,
         };
-        let mut parts = data.split.draw(pool, classes, seed);
-        parts.test.extend(pool..self.rows());
+        let listed = self.test_lists.as_ref().map(|test| {
+            let line = data.split.seed.unwrap_or(seed) as usize;
+            test.lists[line].as_slice()
+        });
+        let parts = data.split.draw(available, classes, listed, seed);
+        let train_rows = data.split.resampled(&parts, seed);
 
         let mut notes = Vec::new();
         let width = self.input_shape.len();
@@ -102,16 +106,16 @@ impl Dataset {
             Values::Bytes(bytes) => data.inputs.fit(bytes, width, &parts.train),
             Values::Numbers(numbers) => data.inputs.fit(numbers, width, &parts.train),
         };
-        notes.extend(note_constant("input", data.inputs, &inputs, &self.input_names));
+        notes.extend(note_unscalable("input", data.inputs, &inputs, &self.input_names));
         let targets = match &self.targets {
             RawTargets::Classes { .. } => None,
             RawTargets::Numbers { rows, names } => {
                 let fitted = data.targets.fit(rows, names.len(), &parts.train);
-                notes.extend(note_constant("target", data.targets, &fitted, names));
+                notes.extend(note_unscalable("target", data.targets, &fitted, names));
                 Some(fitted)
             }
         };
-        let class_counts = self.class_counts(&parts.train);
+        let class_counts = self.class_counts(&train_rows);
         notes.extend(self.note_missing_classes(&class_counts));
 
         let samples = |rows: &[usize]| Samples {
@@ -122,7 +126,7 @@ impl Dataset {
             targets: self.sample_targets(rows, kind, targets.as_ref()),
         };
         let optional = |rows: &[usize]| (!rows.is_empty()).then(|| samples(rows));
-        let train = samples(&parts.train);
+        let train = samples(&train_rows);
         let (validation, test) = (optional(&parts.validation), optional(&parts.test));
         let all = [
             ("training", Some(&train)),
@@ -206,19 +210,20 @@ fn gather<V: Copy + Into<f64>, T: Scalar>(
     Array2::from_shape_vec((rows.len(), width), scaled).expect("each row gave `width` values")
 }
 
-fn note_constant(
+fn note_unscalable(
     what: &str,
     scaling: Scaling,
     fitted: &Fitted,
     names: &[String],
 ) -> Option<String> {
-    let constant: Vec<String> = fitted.constant.iter().map(|&index| names[index].clone()).collect();
-    (!constant.is_empty()).then(|| {
-        let (count, all) = (constant.len(), names.len());
+    let lacking: Vec<String> =
+        fitted.unscalable.iter().map(|&index| names[index].clone()).collect();
+    (!lacking.is_empty()).then(|| {
+        let (count, all, lack) = (lacking.len(), names.len(), scaling.lack());
         format!(
-            "{count} of {all} {what} columns have no spread in the training rows, {scaling:?} \
-             makes them 0: {}",
-            list(&constant)
+            "{count} of {all} {what} columns have {lack} in the training rows, {scaling:?} makes \
+             them 0: {}",
+            list(&lacking)
         )
     })
 }
@@ -239,11 +244,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::data::{Source, Split};
+    use crate::data::{Amount, Source, Split};
 
     fn load(text: &str) -> (Data, Dataset) {
         let data: Data = ron::from_str(text).expect("the text is right");
-        let dataset = data.load(Path::new(".")).expect("embedded data loads");
+        let dataset = data.load(Path::new("."), None).expect("embedded data loads");
         (data, dataset)
     }
 
@@ -252,7 +257,7 @@ mod tests {
         let (data, dataset) =
             load("(source: Iris, split: (validation: 0.2, test: 0.1), inputs: Standardize)");
         let prepared = dataset.prepare::<f64>(&data, TargetKind::Classes, 3);
-        assert_eq!(prepared.train.rows(), dataset.train_rows(&data.split));
+        assert_eq!(prepared.train.rows(), dataset.sizes(&data.split).train);
         assert_eq!(prepared.class_counts, [35, 35, 35]);
         assert_eq!(prepared.target_scale, [1.0, 1.0, 1.0]);
         assert_eq!(prepared.validation.as_ref().map(Samples::rows), Some(30));
@@ -307,7 +312,7 @@ mod tests {
         let dataset = Dataset::new(shape, inputs, targets, 4, vec!["x".to_string()]);
         let data = Data {
             source: Source::Xor,
-            split: Split { validation: 1.0 / 3.0, test: 0.0 },
+            split: Split { validation: Amount::Share(1.0 / 3.0), ..Split::default() },
             inputs: Scaling::AsIs,
             targets: Scaling::AsIs,
             obtain: String::new(),

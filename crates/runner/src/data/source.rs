@@ -4,8 +4,8 @@ use gradus_core::Mistake;
 use serde::{Deserialize, Serialize};
 
 use super::file::Files;
-use super::{CsvTarget, Dataset};
-use super::{circles, csv, digits, idx, iris, line, moons, spirals, xor};
+use super::{Column, Dataset, Header, Target};
+use super::{circles, digits, idx, iris, line, moons, spirals, table, xor};
 
 /// Where rows come from: embedded, made by a formula, or read from files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,17 +75,23 @@ pub enum Source {
         test_labels: Option<String>,
     },
     /// A table of numbers with a class or with numbers to predict, plain or gzip.
-    Csv {
+    Table {
         /// The file.
         path: String,
-        /// Whether the first record names the columns; without, they are "0", "1", ….
-        #[serde(default = "csv::default_header")]
-        header: bool,
-        /// The character between cells.
-        #[serde(default = "csv::default_delimiter")]
+        /// Files of the same form whose columns follow, row for row.
+        #[serde(default)]
+        append: Vec<String>,
+        /// What the first line says.
+        #[serde(default)]
+        header: Header,
+        /// The character between cells; `' '` stands for any number of blanks.
+        #[serde(default = "table::default_delimiter")]
         delimiter: char,
+        /// The columns to leave out.
+        #[serde(default)]
+        drop: Vec<Column>,
         /// The columns to predict; all others are inputs.
-        target: CsvTarget,
+        target: Target,
     },
 }
 
@@ -110,8 +116,8 @@ impl Source {
             Source::Idx { train_images, train_labels, test_images, test_labels } => {
                 idx::recipe(train_images, train_labels, test_images, test_labels)
             }
-            Source::Csv { path, header, delimiter, target } => {
-                csv::recipe(path, *header, *delimiter, target)
+            Source::Table { path, append, header, delimiter, drop, target } => {
+                table::recipe(path, append, *header, *delimiter, drop, target)
             }
         }
     }
@@ -168,7 +174,7 @@ mod tests {
         ] {
             let data: crate::data::Data =
                 ron::from_str(&format!("(source: {source})")).expect("the text is right");
-            let dataset = data.load(Path::new(".")).expect("no file is needed");
+            let dataset = data.load(Path::new("."), None).expect("no file is needed");
             assert_eq!(dataset.digest, digest, "{source}");
         }
     }

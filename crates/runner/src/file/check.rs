@@ -228,6 +228,7 @@ pub(super) fn with_data(
     parts: &[Part],
 ) -> Vec<Mistake> {
     let mut found = dataset.check(&experiment.data, experiment.loss.target_kind());
+    found.extend(seeds(experiment, dataset));
     if !found.is_empty() {
         return found;
     }
@@ -236,6 +237,19 @@ pub(super) fn with_data(
     found.extend(measures(experiment, dataset, parts));
     found.extend(checks::measured(experiment));
     found
+}
+
+/// A seed beyond the lists of test rows; each has a place of its own only on an axis.
+fn seeds(experiment: &Experiment, dataset: &Dataset) -> Vec<Mistake> {
+    let axis = experiment.sweep.axes.iter().position(|axis| matches!(axis, Axis::Seed(_)));
+    let n = experiment.seed_count().min(LARGEST_PLAN);
+    let wrong = (0..n).filter_map(|index| {
+        let place = axis.map_or("sweep.seeds".to_string(), |position| {
+            format!("sweep.axes[{position}][0][{index}]")
+        });
+        dataset.check_seed(&experiment.data.split, &place, experiment.seed(index))
+    });
+    wrong.take(if axis.is_some() { LARGEST_PLAN } else { 1 }).collect()
 }
 
 fn models(experiment: &Experiment, dataset: &Dataset) -> Vec<Mistake> {
@@ -287,7 +301,7 @@ fn model(
 }
 
 fn batches(experiment: &Experiment, dataset: &Dataset) -> Vec<Mistake> {
-    let rows = dataset.train_rows(&experiment.data.split);
+    let rows = dataset.sizes(&experiment.data.split).train;
     let check = |place: String, batch: usize| {
         let allowed = format!("1 to {rows}, the training rows; leave it out for the full batch");
         Mistake::unless(batch <= rows, place, "the batch", batch, &allowed)

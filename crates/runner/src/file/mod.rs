@@ -48,8 +48,9 @@ pub struct FileErrors {
 }
 
 impl File {
-    /// Reads the file, checks all of it, reads its data (from `data_folder`, or relative to the
-    /// file), checks the two against each other, and expands the plan. Nothing is written.
+    /// Reads the file, checks all of it, reads its data (relative to the file, but what lies in
+    /// `data/` from `data_folder`, if that is given), checks the two against each other, and
+    /// expands the plan. Nothing is written.
     ///
     /// # Errors
     /// Every mistake that was found, placed in the text.
@@ -60,7 +61,7 @@ impl File {
         let Some(experiment) = experiment else { return Err(source.report(&problems)) };
         let mut mistakes = check::alone(&experiment);
         mistakes.extend(check::name_is_free(&experiment, path));
-        let folder = data_folder.unwrap_or(path.parent().unwrap_or(Path::new("")));
+        let folder = path.parent().unwrap_or(Path::new(""));
         if !problems.is_empty() {
             // What an axis varies may be among the pieces that were blanked out.
             let is_axis = |place: &str| place.starts_with("sweep.axes") && place.ends_with(']');
@@ -70,7 +71,7 @@ impl File {
         let dataset = if !problems.is_empty() || mistakes.iter().any(is_of_data) {
             Err(vec![])
         } else {
-            experiment.data.load(folder)
+            experiment.data.load(folder, data_folder)
         };
         let fitted = dataset.and_then(|dataset| {
             let parts = parts(&experiment, &dataset);
@@ -81,11 +82,10 @@ impl File {
         let (experiment, dataset) = match fitted {
             Ok(fitted) if mistakes.is_empty() && problems.is_empty() => fitted,
             fitted => {
-                for mistake in fitted.err().unwrap_or_default() {
-                    if !mistakes.iter().any(|known| known.place == mistake.place) {
-                        mistakes.push(mistake);
-                    }
-                }
+                let mut of_data = fitted.err().unwrap_or_default();
+                // One value is not wrong in two ways; a file of data may be.
+                of_data.retain(|new| mistakes.iter().all(|known| known.place != new.place));
+                mistakes.extend(of_data);
                 let only_missing_data =
                     problems.is_empty() && mistakes.iter().all(crate::data::is_missing);
                 let of_content = source.problems(&mistakes).into_iter().filter(|problem| {
@@ -161,15 +161,17 @@ fn question(text: &str) -> String {
 
 /// The parts that the data holds.
 fn parts(experiment: &Experiment, dataset: &Dataset) -> Vec<Part> {
-    let split = &experiment.data.split;
-    let mut parts = vec![Part::Train];
-    if split.validation > 0.0 {
-        parts.push(Part::Validation);
-    }
-    if split.test > 0.0 || dataset.test_rows > 0 {
-        parts.push(Part::Test);
-    }
-    parts
+    let sizes = dataset.sizes(&experiment.data.split);
+    let sized = [
+        (Part::Train, sizes.train),
+        (Part::Validation, sizes.validation),
+        (Part::Test, sizes.test),
+    ];
+    sized
+        .into_iter()
+        .filter(|&(part, rows)| rows > 0 || part == Part::Train)
+        .map(|(part, _)| part)
+        .collect()
 }
 
 fn summary(experiment: &Experiment, dataset: &Dataset) -> DataSummary {

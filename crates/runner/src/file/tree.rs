@@ -171,6 +171,9 @@ impl Scanner<'_> {
         if first == '"' {
             return self.string(start);
         }
+        if first == '\'' {
+            return self.character(start);
+        }
         if first.is_alphabetic() || first == '_' {
             self.name();
             if self.rest().starts_with('"') {
@@ -198,6 +201,18 @@ impl Scanner<'_> {
         let length = rest.find(is_end).unwrap_or(rest.len());
         self.at += length;
         (length > 0).then_some(Node { span: start..self.at, kind: Kind::Leaf })
+    }
+
+    /// A character between apostrophes, which may be a blank or a bracket.
+    fn character(&mut self, start: usize) -> Option<Node> {
+        self.skip("'").then_some(())?;
+        let is_escaped = self.skip("\\");
+        self.at += self.next()?.len_utf8();
+        if is_escaped {
+            // Such as `\u{41}`.
+            self.at += self.rest().find('\'')?;
+        }
+        self.skip("'").then_some(Node { span: start..self.at, kind: Kind::Leaf })
     }
 
     fn string(&mut self, start: usize) -> Option<Node> {
@@ -275,6 +290,19 @@ mod tests {
         check("chain[1]", "Momentum(0.9)");
         check("chain[1][0]", "0.9");
         check("axes[0][0].to", "1.0");
+    }
+
+    #[test]
+    fn characters_are_values_whatever_they_are() {
+        for character in ["' '", "'('", "','", "'\\''", "'\\t'", "'\\u{41}'", "'é'"] {
+            let text = format!("(a: {character}, b: [1, {character}])");
+            let tree = Node::scan(&text).expect("the brackets match");
+            assert_eq!(&text[tree.find(&text, "a")], character);
+            assert_eq!(&text[tree.find(&text, "b[1]")], character);
+        }
+        for text in ["(a: ')", "(a: '", "(a: '\\"] {
+            assert_eq!(Node::scan(text), None, "{text}");
+        }
     }
 
     #[test]
