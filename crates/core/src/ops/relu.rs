@@ -21,10 +21,9 @@ impl<T: Scalar> Operation<T> for Relu {
     fn backward(&self, mut pass: Backward<'_, T>) {
         let (y, dy) = (pass.y, pass.dy);
         if let Some(dx) = pass.dx(0) {
+            // Without a branch: whether a unit is on is a coin toss, and would be mispredicted.
             Zip::from(dx).and(y).and(dy).for_each(|dx, &y, &dy| {
-                if y > T::ZERO {
-                    *dx += dy;
-                }
+                *dx += if y > T::ZERO { dy } else { T::ZERO };
             });
         }
     }
