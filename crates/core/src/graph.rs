@@ -30,6 +30,17 @@ pub struct BuildError {
     pub message: String,
 }
 
+/// What token numbers of the data must be below.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// Numbers from 0 to one below this are known.
+    pub size: usize,
+    /// Number of the layer that looks them up.
+    pub layer: usize,
+    /// Where it stands in the description, as in [`BuildError`].
+    pub place: String,
+}
+
 /// Operations in the order in which they run; an operation's inputs always stand before it.
 #[derive(Debug)]
 pub struct Graph<T> {
@@ -41,6 +52,7 @@ pub struct Graph<T> {
     pub(crate) initialization: Initialization,
     /// The factor on the learning rate of parameters that are added now.
     pub(crate) rate_multiplier: f64,
+    vocabulary: Option<Vocabulary>,
     errors: Vec<BuildError>,
     layers_begun: usize,
     layer: usize,
@@ -86,6 +98,10 @@ pub(crate) struct NewParameter {
     pub(crate) unit_axis: usize,
     /// How it begins; when left out, as the model says for its role.
     pub(crate) initializer: Option<Initializer>,
+    /// As in [`ParameterRange`].
+    pub(crate) blocks: usize,
+    /// As in [`ParameterRange`].
+    pub(crate) raised: Option<(usize, f64)>,
 }
 
 impl NewParameter {
@@ -98,13 +114,14 @@ impl NewParameter {
             role: Role::Weight,
             unit_axis: 1,
             initializer: None,
+            blocks: 1,
+            raised: None,
         }
     }
 
     /// A row of biases beside weights of these fans.
     pub(crate) fn bias(name: &'static str, units: usize, fans: (usize, usize)) -> Self {
-        let shape = [1, units];
-        Self { name, shape, fans, role: Role::Bias, unit_axis: 1, initializer: None }
+        Self { role: Role::Bias, fans, ..Self::weight(name, [1, units]) }
     }
 
     /// A row of factors, one for each feature.
@@ -130,6 +147,7 @@ impl<T: Scalar> Graph<T> {
             output: NodeId(0),
             initialization,
             rate_multiplier: 1.0,
+            vocabulary: None,
             errors: Vec::new(),
             layers_begun: 0,
             layer: 0,
@@ -199,6 +217,24 @@ impl<T: Scalar> Graph<T> {
     /// Where a value comes from, for people: `the data` or `layer 2`.
     pub(crate) fn origin(&self, node: NodeId) -> String {
         self.values[node.0].layer.map_or("the data".to_string(), |layer| format!("layer {layer}"))
+    }
+
+    /// Whether a value is what the network is given.
+    pub(crate) fn is_data(&self, node: NodeId) -> bool {
+        self.values[node.0].storage == NodeId(0)
+    }
+
+    /// The data is looked up in a table of so many rows by the current layer.
+    pub(crate) fn note_vocabulary(&mut self, size: usize) {
+        if self.vocabulary.as_ref().is_none_or(|smallest| size < smallest.size) {
+            self.vocabulary =
+                Some(Vocabulary { size, layer: self.layer, place: self.place.clone() });
+        }
+    }
+
+    /// The smallest vocabulary that the data is looked up in, if the model takes token numbers.
+    pub fn vocabulary(&self) -> Option<&Vocabulary> {
+        self.vocabulary.as_ref()
     }
 
     /// The shape of the network's output.
@@ -293,6 +329,8 @@ impl<T: Scalar> Graph<T> {
             role: new.role,
             rate_multiplier: self.rate_multiplier,
             initializer: new.initializer.unwrap_or(by_role),
+            blocks: new.blocks,
+            raised: new.raised,
             range: start..end,
         });
         Ok(())

@@ -14,6 +14,9 @@ mod scalar;
 mod random;
 mod blas;
 mod matmul;
+mod tokens;
+mod recurrence;
+mod orthogonal;
 mod initializer;
 mod parameters;
 mod operation;
@@ -27,11 +30,13 @@ mod gradient_check;
 mod gradient_table;
 
 pub use blas::{product_name, use_one_thread};
-pub use gradient_check::{GradientCheck, Worst, check_gradients, check_gradients_of};
-pub use gradient_table::{CaseSamples, GradientCase, Inputs, gradient_table};
-pub use graph::{BuildError, Graph, NodeId};
+pub use gradient_check::{
+    GradientCheck, Worst, check_direction, check_gradients, check_gradients_of,
+};
+pub use gradient_table::{CaseSamples, GradientCase, Inputs, gradient_families, gradient_table};
+pub use graph::{BuildError, Graph, NodeId, Vocabulary};
 pub use initializer::{Distribution, Initializer};
-pub use layers::{Conv2d, Dense, Initialization, Layer, Pool2d, Scope};
+pub use layers::{Conv2d, Dense, Initialization, Layer, Lstm, MultiHeadAttention, Pool2d, Scope};
 pub use losses::{Loss, TargetKind, Targets};
 pub use matmul::matmul;
 pub use mistake::Mistake;

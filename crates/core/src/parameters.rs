@@ -38,6 +38,11 @@ pub struct ParameterRange {
     pub rate_multiplier: f64,
     /// How it begins.
     pub initializer: Initializer,
+    /// Equal groups of columns that are matrices of their own, such as the gates of a recurrent
+    /// layer; 1 for most.
+    pub blocks: usize,
+    /// The block that begins higher than drawn, and by how much: an LSTM's forget gate.
+    pub raised: Option<(usize, f64)>,
     /// Where it lies.
     pub range: Range<usize>,
 }
@@ -65,10 +70,15 @@ impl<T: Scalar> Parameters<T> {
     pub fn initialize(&mut self, seed: u64) {
         for parameter in &self.ranges {
             let mut stream = Stream::new(seed, &format!("init/{}", parameter.name), 0, 0);
-            let (initializer, fan_in, fan_out) =
-                (parameter.initializer, parameter.fan_in, parameter.fan_out);
-            for value in &mut self.values[parameter.range.clone()] {
-                *value = T::from_f64(initializer.draw(fan_in, fan_out, &mut stream));
+            let values = &mut self.values[parameter.range.clone()];
+            let fans = (parameter.fan_in, parameter.fan_out);
+            let (shape, blocks) = (parameter.shape, parameter.blocks);
+            parameter.initializer.fill(values, shape, fans, blocks, &mut stream);
+            if let Some((block, by)) = parameter.raised {
+                let width = shape[1] / blocks;
+                for row in values.chunks_exact_mut(shape[1]) {
+                    row[block * width..][..width].iter_mut().for_each(|v| *v += T::from_f64(by));
+                }
             }
         }
     }

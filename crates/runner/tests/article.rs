@@ -98,7 +98,7 @@ fn each_eigendirection_contracts_at_its_known_rate() {
 
 /// Errors (w - 2, b) along both eigenvectors before and after so many steps of the real program.
 fn errors_in_eigenbasis(rate: f64, eigenvalues: [f64; 2], steps: u32) -> ([f64; 2], [f64; 2]) {
-    let zeros = Initialization { weights: Initializer::Zeros, biases: Initializer::Zeros };
+    let zeros = Initialization { weights: Initializer::Zeros, ..Initialization::default() };
     let graph = Graph::build(Shape::Features(1), &[Layer::dense(1)], zeros).expect("it fits");
     let mut program: Program<f64> = Program::compile(graph, Loss::HalfMse, 4);
     let (x, t) = (arr2(&[[1.0], [2.0], [3.0], [4.0]]), arr2(&[[2.0], [4.0], [6.0], [8.0]]));

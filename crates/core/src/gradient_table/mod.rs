@@ -9,6 +9,7 @@ mod dense;
 mod images;
 mod losses;
 mod norms;
+mod sequences;
 
 use ndarray::Array2;
 
@@ -52,10 +53,21 @@ pub struct CaseSamples<T> {
     values: Array2<T>,
 }
 
+/// Every layer, activation and loss, by the file that holds its rows.
+pub fn gradient_families() -> Vec<(&'static str, Vec<GradientCase>)> {
+    vec![
+        ("dense", dense::cases()),
+        ("activations", activations::cases()),
+        ("norms", norms::cases()),
+        ("images", images::cases()),
+        ("sequences", sequences::cases()),
+        ("losses", losses::cases()),
+    ]
+}
+
 /// Every layer, activation and loss.
 pub fn gradient_table() -> Vec<GradientCase> {
-    [dense::cases(), activations::cases(), norms::cases(), images::cases(), losses::cases()]
-        .concat()
+    gradient_families().into_iter().flat_map(|(_, cases)| cases).collect()
 }
 
 fn case(
@@ -77,6 +89,7 @@ impl GradientCase {
         let normal = Initialization {
             weights: Initializer::LeCun(Distribution::Normal),
             biases: Initializer::Normal(0.6),
+            ..Initialization::default()
         };
         let graph = Graph::build(self.input, &self.layers, normal).expect("the case fits");
         let mut program = Program::compile(graph, self.loss, capacity);

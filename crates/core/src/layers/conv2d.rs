@@ -88,6 +88,8 @@ impl Conv2d {
             role: Role::Weight,
             unit_axis: 0,
             initializer: None,
+            blocks: 1,
+            raised: None,
         })?;
         if bias {
             graph.push_parameter(NewParameter::bias("bias", filters, (taps, fan_out)))?;

@@ -5,16 +5,22 @@ mod dense;
 mod norms;
 mod conv2d;
 mod pool;
+mod tokens;
+mod recurrent;
+mod attention;
 mod residual;
 mod scope;
+mod short_form;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use attention::MultiHeadAttention;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use pool::Pool2d;
+pub use recurrent::Lstm;
 pub use scope::Scope;
 
 use crate::graph::{Graph, NodeId};
@@ -89,6 +95,27 @@ pub enum Layer {
         #[serde(default = "norms::momentum")]
         momentum: f64,
     },
+    /// A vector for each token number of the data.
+    Embedding {
+        /// Numbers from 0 to one below this are known.
+        vocabulary: usize,
+        /// Length of the vectors.
+        features: usize,
+    },
+    /// Adds sines and cosines that tell where a token stands.
+    PositionalEncoding,
+    /// `hₜ = tanh(xₜ W + hₜ₋₁ U + b)` with so many units; gives every token's state.
+    SimpleRnn(usize),
+    /// Long short-term memory; gives every token's state.
+    Lstm(Lstm),
+    /// The gated recurrent unit with so many units, as in PyTorch; gives every token's state.
+    Gru(usize),
+    /// Every token as a mixture of all tokens of its sequence.
+    MultiHeadAttention(MultiHeadAttention),
+    /// The last token of a sequence.
+    LastToken,
+    /// The mean over the tokens of a sequence.
+    MeanOverTokens,
     /// `y = x + body(x)`; the body must give back the shape that it is given.
     Residual(Vec<Layer>),
     /// The same layers again and again, each time with parameters of their own.
@@ -114,20 +141,40 @@ pub struct Initialization {
     pub weights: Initializer,
     /// Biases; by default zero.
     pub biases: Initializer,
+    /// Weights from a state to the next one; by default orthogonal, so that neither signals nor
+    /// gradients fade or grow at first.
+    pub recurrent: Initializer,
+    /// Vectors of an embedding; by default normal of deviation 1, as in PyTorch.
+    pub embeddings: Initializer,
 }
 
 impl Default for Initialization {
     fn default() -> Self {
-        Self { weights: Initializer::Glorot(Distribution::Uniform), biases: Initializer::Zeros }
+        Self {
+            weights: Initializer::Glorot(Distribution::Uniform),
+            biases: Initializer::Zeros,
+            recurrent: Initializer::Orthogonal(1.0),
+            embeddings: Initializer::Normal(1.0),
+        }
     }
 }
 
 impl Initialization {
     /// Everything that is wrong with it.
     pub fn mistakes(&self) -> Vec<Mistake> {
-        let weights = self.weights.mistake().map(|mistake| mistake.within("weights"));
-        let biases = self.biases.mistake().map(|mistake| mistake.within("biases"));
-        weights.into_iter().chain(biases).collect()
+        let parts = [
+            ("weights", self.weights),
+            ("biases", self.biases),
+            ("recurrent", self.recurrent),
+            ("embeddings", self.embeddings),
+        ];
+        let within = |(name, part): (&str, Initializer)| Some(part.mistake()?.within(name));
+        let mut found: Vec<Mistake> = parts.into_iter().filter_map(within).collect();
+        if self.biases.is_for_matrices() {
+            let message = "biases are a row, not a matrix to be made orthogonal or the identity";
+            found.push(Mistake::new("biases", message, "allowed: any other initializer"));
+        }
+        found
     }
 }
 
@@ -163,6 +210,14 @@ impl Layer {
             Layer::LayerNorm { .. } => "LayerNorm",
             Layer::RmsNorm { .. } => "RmsNorm",
             Layer::BatchNorm { .. } => "BatchNorm",
+            Layer::Embedding { .. } => "Embedding",
+            Layer::PositionalEncoding => "PositionalEncoding",
+            Layer::SimpleRnn(_) => "SimpleRnn",
+            Layer::Lstm(_) => "Lstm",
+            Layer::Gru(_) => "Gru",
+            Layer::MultiHeadAttention(_) => "MultiHeadAttention",
+            Layer::LastToken => "LastToken",
+            Layer::MeanOverTokens => "MeanOverTokens",
             Layer::Residual(_) => "Residual",
             Layer::Repeat { .. } => "Repeat",
             Layer::Scope(_) => "Scope",
@@ -239,6 +294,16 @@ impl Layer {
             Layer::BatchNorm { epsilon, momentum } => {
                 norms::batch_norm(graph, input, *epsilon, *momentum)
             }
+            Layer::Embedding { vocabulary, features } => {
+                tokens::build_embedding(graph, input, *vocabulary, *features)
+            }
+            Layer::PositionalEncoding => tokens::build_positional_encoding(graph, input),
+            Layer::SimpleRnn(units) => recurrent::build_simple_rnn(graph, input, *units),
+            Layer::Lstm(lstm) => lstm.build(graph, input),
+            Layer::Gru(units) => recurrent::build_gru(graph, input, *units),
+            Layer::MultiHeadAttention(attention) => attention.build(graph, input),
+            Layer::LastToken => tokens::build_last_token(graph, input),
+            Layer::MeanOverTokens => tokens::build_mean_over_tokens(graph, input),
             Layer::Residual(body) => residual::build(graph, input, body),
             Layer::Repeat { times, layers } => Ok(repeat(graph, input, *times, layers)),
             Layer::Scope(scope) => scope.build(graph, input),
@@ -281,6 +346,22 @@ impl fmt::Display for Layer {
             Layer::Conv2d(conv) => conv.fmt(formatter),
             Layer::MaxPool2d(pool) | Layer::AvgPool2d(pool) => {
                 write!(formatter, "{}({pool})", self.kind())
+            }
+            Layer::Embedding { vocabulary, features } => {
+                write!(formatter, "Embedding({vocabulary} to {features})")
+            }
+            Layer::SimpleRnn(units) | Layer::Gru(units) => {
+                write!(formatter, "{}({units})", self.kind())
+            }
+            Layer::Lstm(lstm) if *lstm == Lstm::from(lstm.units) => {
+                write!(formatter, "Lstm({})", lstm.units)
+            }
+            Layer::Lstm(Lstm { units, forget_bias }) => {
+                write!(formatter, "Lstm({units}, forget bias {forget_bias})")
+            }
+            Layer::MultiHeadAttention(MultiHeadAttention { heads, causal }) => {
+                let causal = if *causal { ", causal" } else { "" };
+                write!(formatter, "MultiHeadAttention({heads} heads{causal})")
             }
             Layer::Residual(body) => write!(formatter, "Residual[{}]", Layer::list(body)),
             Layer::Repeat { times, layers } => {

@@ -1,7 +1,6 @@
 //! The affine map at the heart of a dense layer, with and without a bias.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
-
+use crate::tokens::{by_width, by_width_mut};
 use crate::{Backward, Forward, Operation, Scalar, matmul};
 
 /// `y = x W + b`, the bias added to every row.
@@ -55,15 +54,4 @@ impl<T: Scalar> Operation<T> for Linear {
             matmul(dy, w.t(), T::ONE, &mut by_width_mut(dx, w.nrows()));
         }
     }
-}
-
-/// The same numbers as rows of `width`: tokens become rows.
-fn by_width<T: Scalar>(rows: ArrayView2<'_, T>, width: usize) -> ArrayView2<'_, T> {
-    let count = rows.len() / width;
-    rows.into_shape_with_order((count, width)).expect("rows lie one after the other")
-}
-
-fn by_width_mut<T: Scalar>(rows: ArrayViewMut2<'_, T>, width: usize) -> ArrayViewMut2<'_, T> {
-    let count = rows.len() / width;
-    rows.into_shape_with_order((count, width)).expect("rows lie one after the other")
 }

@@ -155,6 +155,7 @@ mod tests {
         let normal = Initialization {
             weights: Initializer::LeCun(Distribution::Normal),
             biases: Initializer::Normal(0.5),
+            ..Initialization::default()
         };
         let graph = Graph::build(shape, &[Layer::Conv2d(layer)], normal).expect("it fits");
         let (height, width) = expected;

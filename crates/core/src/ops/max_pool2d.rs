@@ -79,7 +79,7 @@ mod tests {
 
     fn compile(layers: &[Layer], weights: Initializer) -> Program<f64> {
         let image = Shape::Image { channels: 1, height: 2, width: 3 };
-        let init = Initialization { weights, biases: Initializer::Zeros };
+        let init = Initialization { weights, ..Initialization::default() };
         let graph = Graph::build(image, layers, init).expect("it fits");
         let mut program = Program::compile(graph, Loss::HalfMse, 1);
         program.initialize(1);

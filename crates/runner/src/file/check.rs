@@ -5,8 +5,8 @@ use std::path::Path;
 
 use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake, TargetKind};
 
-use super::LARGEST_FILE;
 use super::tree::{Kind, Node};
+use super::{LARGEST_FILE, token_numbers};
 use crate::axis::Axis;
 use crate::checks;
 use crate::data::{Dataset, RawTargets};
@@ -293,6 +293,7 @@ fn model(
         let at = last.map_or(place.to_string(), |last| format!("{place}[{last}]"));
         found.push(Mistake::new(at, message, help));
     }
+    found.extend(token_numbers::mistakes(experiment.data.inputs, &dataset.inputs, &graph, place));
     if graph.parameter_count() == 0 {
         let message = "the model has no parameters: there is nothing to train";
         found.push(Mistake::new(place, message, "add a layer such as `Dense(10)`"));

@@ -3,6 +3,7 @@
 mod tree;
 mod syntax;
 mod check;
+mod token_numbers;
 mod message;
 
 use std::fs;
