@@ -33,8 +33,10 @@ enum Command {
     /// Draws the report of an experiment again, from what is stored.
     #[command(after_help = "Example: cargo xtask report sweep")]
     Report(report::ReportCommand),
-    /// Holds every gradient of an experiment against finite differences in double precision.
-    #[command(after_help = "Example: cargo xtask gradcheck experiments/sweep.ron")]
+    /// Holds every gradient of an experiment, or of the whole catalogue, against finite differences.
+    #[command(
+        after_help = "Examples:\n  cargo xtask gradcheck experiments/sweep.ron\n  cargo xtask gradcheck --all"
+    )]
     Gradcheck(gradcheck::Gradcheck),
     /// Says what this program computes with: its matrix product, kernel and stamp.
     #[command(after_help = "Example: cargo xtask doctor")]

@@ -189,6 +189,11 @@ fn gradients_are_checked_and_the_machine_is_described() {
         ["cell", "compared", "corners", "failures", "file", "parameters", "passed", "worst"]
     );
     assert_eq!(checks[0]["passed"], true);
+    let all = bench.prints(&["gradcheck", "--all"]);
+    assert!(all.contains("pass  Lstm") && all.contains("; 0 failed; worst 0."), "{all}");
+    let all = bench.json(&["gradcheck", "--all", "--json"]);
+    let of_row = ["case", "compared", "corners", "failures", "family", "passed", "worst"];
+    assert_eq!(keys(&all[0]), of_row);
     let doctor = bench.json(&["doctor", "--json"]);
     assert_eq!(keys(&doctor), ["cores", "matrix_product", "stamp", "version"]);
     assert!(!bench.results().exists(), "neither writes anything");
@@ -201,6 +206,8 @@ fn wrong_use_and_wrong_files_are_exit_2_and_nothing_is_written() {
         (&["run", FILE][..], "did you mean `Relu`?"),
         (&["plan", FILE], "1 mistake; nothing was trained or written"),
         (&["gradcheck", FILE], "experiment.ron:5:23"),
+        (&["gradcheck"], "<FILES>"),
+        (&["gradcheck", "--all", FILE], "cannot be used with"),
         (&["run", "missing.ron"], "missing.ron"),
         (&["run", "."], "it is a folder"),
         (&["report", "nobody"], "no results of that name"),

@@ -237,6 +237,8 @@ fn every_operation_loss_and_layer_has_its_row_of_gradients() {
     names.extend(modules("crates/core/src/losses"));
     let layers = variants(&read("crates/core/src/layers/mod.rs"), "Layer");
     assert!(layers.contains(&"Dense".to_string()), "{layers:?}");
+    let random_nets = read("crates/core/tests/random_nets.rs");
+    assert_eq!(without_row(&layers, &random_nets), [""; 0], "not drawn in random nets");
     names.extend(layers);
     assert_eq!(without_row(&names, &table), [""; 0]);
     assert_eq!(without_row(&["Softplus".to_string(), "Relu".to_string()], &table), ["Softplus"]);

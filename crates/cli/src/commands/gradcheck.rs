@@ -8,14 +8,18 @@ use clap::Args;
 use gradus_runner::{CheckedCell, File, gradcheck};
 use serde_json::json;
 
+use super::gradient_table;
 use crate::failure::Failure;
 use crate::output::{exit, json_number, print, print_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct Gradcheck {
     /// The experiment files.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "all")]
     files: Vec<PathBuf>,
+    /// Checks every layer and loss of the catalogue in place of a file.
+    #[arg(long, conflicts_with_all = ["files", "data"])]
+    all: bool,
     /// The folder that relative paths in `data` start from.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -26,6 +30,9 @@ pub(crate) struct Gradcheck {
 
 impl Gradcheck {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        if self.all {
+            return Ok(gradient_table::run(self.json));
+        }
         let mut failed = false;
         let mut refused = None;
         let mut documents = Vec::new();

@@ -4,4 +4,5 @@ pub(crate) mod run;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod gradcheck;
+mod gradient_table;
 pub(crate) mod doctor;
