@@ -5,6 +5,7 @@
 mod commands;
 mod failure;
 mod output;
+mod training;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use commands::{doctor, gradcheck, plan, report, run};
+use commands::{check, doctor, gradcheck, plan, report, run};
 
 /// Trains neural networks by backpropagation and runs declarative experiments.
 #[derive(Debug, Parser)]
@@ -33,6 +34,9 @@ enum Command {
     /// Draws the report of an experiment again, from what is stored.
     #[command(after_help = "Example: cargo xtask report sweep")]
     Report(report::ReportCommand),
+    /// Trains what is missing of experiments and holds their results against their claims.
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckCommand),
     /// Holds every gradient of an experiment, or of the whole catalogue, against finite differences.
     #[command(
         after_help = "Examples:\n  cargo xtask gradcheck experiments/sweep.ron\n  cargo xtask gradcheck --all"
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Plan(command) => command.run(),
         Command::Report(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Gradcheck(command) => command.run(),
         Command::Doctor(command) => command.run(),
     };

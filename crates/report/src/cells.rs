@@ -267,26 +267,14 @@ impl Measure {
             Metric::Mae => "mean absolute error (units of the file)".to_string(),
             Metric::Loss => loss_name(self.loss).to_string(),
             Metric::PenalizedLoss => format!("{} with penalties", loss_name(self.loss)),
-            _ => self.metric_words(),
-        }
-    }
-
-    /// The metric in a sentence: `mean squared error`.
-    fn metric_words(&self) -> String {
-        match self.metric {
-            Metric::Mse => "mean squared error".to_string(),
-            Metric::Rmse => "RMSE".to_string(),
-            Metric::Mae => "mean absolute error".to_string(),
-            Metric::R2 => "R²".to_string(),
-            Metric::TopK(k) => format!("top-{k} accuracy"),
-            other => other.name().replace('_', " "),
+            _ => metric_words(self.metric),
         }
     }
 
     /// In a sentence: `validation loss`.
     pub(crate) fn words(&self) -> String {
         let part = if self.split == Part::Train { "training" } else { self.split.name() };
-        format!("{part} {}", self.metric_words())
+        format!("{part} {}", metric_words(self.metric))
     }
 
     /// When it is measured: `at the end`.
@@ -297,6 +285,18 @@ impl Measure {
             At::BestOf(part) => format!("at the epoch of the best on {}", part.name()),
             At::Window(epochs) => format!("over the last {epochs} epochs"),
         }
+    }
+}
+
+/// The metric in a sentence: `mean squared error`.
+pub(crate) fn metric_words(metric: Metric) -> String {
+    match metric {
+        Metric::Mse => "mean squared error".to_string(),
+        Metric::Rmse => "RMSE".to_string(),
+        Metric::Mae => "mean absolute error".to_string(),
+        Metric::R2 => "R²".to_string(),
+        Metric::TopK(k) => format!("top-{k} accuracy"),
+        other => other.name().replace('_', " "),
     }
 }
 

@@ -17,6 +17,7 @@ mod colors;
 mod axes;
 mod charts;
 mod files;
+mod checks;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ use gradus_runner::Results;
 use crate::cells::Survey;
 use crate::files::{read_note, write_file, write_note};
 
+pub use checks::{CheckLine, CheckedCase, results_page};
 pub use files::ReportError;
 pub use verdict::{Best, Border, Edge, RateVerdict, Verdict, verdict};
 

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use gradus_report::write_report;
-use gradus_runner::{File, Folder, Presence, Results, stamp, train_runs};
+use gradus_runner::{File, Folder, Results, stamp};
 use serde_json::json;
 
 use crate::Place;
 use crate::failure::Failure;
-use crate::output::{counted, exit, print, print_json, say};
+use crate::output::{counted, exit, print, print_json};
+use crate::training::Training;
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -36,19 +37,12 @@ impl Run {
         self.check_only(&file.plan.keys)?;
         let mut folder = Folder::take(&self.place.results.out, &file.plan)?;
         let stamp = stamp();
-        let missing = self.missing(&file, &folder, &stamp)?;
-        let tally = if missing.is_empty() {
-            Default::default()
-        } else {
-            let jobs = self.jobs.map_or_else(cores, usize::from).min(missing.len());
-            train_runs(&file, &mut folder.store, &missing, &stamp, jobs)?
+        let training = Training {
+            jobs: self.jobs,
+            only: self.only.as_deref(),
+            accept_stamp: self.accept_stamp,
         };
-        if tally.doubles > 0 {
-            say(&format!(
-                "{} runs were trained by another process too, with equal bits",
-                tally.doubles
-            ));
-        }
+        let tally = training.train(&file, &mut folder, &stamp)?;
         let results = folder.store.results(&file.plan, &stamp)?;
         let report =
             if self.no_report { None } else { Some(write_report(&results, &folder.path)?) };
@@ -90,31 +84,6 @@ impl Run {
             _ => Ok(()),
         }
     }
-
-    fn missing(&self, file: &File, folder: &Folder, stamp: &str) -> Result<Vec<usize>, Failure> {
-        let keys = &file.plan.keys;
-        let is_wanted = |position: &usize| {
-            self.only.as_ref().is_none_or(|only| keys[*position].starts_with(only.as_str()))
-        };
-        let presence = folder.store.presence(&file.plan, stamp)?;
-        let is_missing = |position: &usize| match presence[*position] {
-            Presence::Here => false,
-            Presence::OtherStamp => !self.accept_stamp,
-            Presence::Missing => true,
-        };
-        let others = presence.iter().filter(|&&there| there == Presence::OtherStamp).count();
-        if others > 0 && !self.accept_stamp {
-            say(&format!(
-                "{others} runs are there with another stamp and are kept; they are trained anew \
-                 with this one ({stamp}); --accept-stamp takes them as they are"
-            ));
-        }
-        Ok((0..keys.len()).filter(is_wanted).filter(is_missing).collect())
-    }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn outcomes(results: &Results) -> BTreeMap<&'static str, usize> {

@@ -1,0 +1,65 @@
+//! Training what is missing of a plan: what `run` and `check` have in common.
+
+use gradus_runner::{File, Folder, Presence, Tally, train_runs};
+
+use crate::failure::Failure;
+use crate::output::say;
+
+/// Which of the missing runs are trained, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Training<'a> {
+    /// Runs at the same time; by default one a core.
+    pub(crate) jobs: Option<u16>,
+    /// Only the run whose key begins so.
+    pub(crate) only: Option<&'a str>,
+    /// Takes records with another stamp as they are.
+    pub(crate) accept_stamp: bool,
+}
+
+impl Training<'_> {
+    /// Trains what is missing and makes it durable.
+    pub(crate) fn train(
+        self,
+        file: &File,
+        folder: &mut Folder,
+        stamp: &str,
+    ) -> Result<Tally, Failure> {
+        let missing = self.missing(file, folder, stamp)?;
+        if missing.is_empty() {
+            return Ok(Tally::default());
+        }
+        let jobs = self.jobs.map_or_else(cores, usize::from).min(missing.len());
+        let tally = train_runs(file, &mut folder.store, &missing, stamp, jobs)?;
+        if tally.doubles > 0 {
+            say(&format!(
+                "{} runs were trained by another process too, with equal bits",
+                tally.doubles
+            ));
+        }
+        Ok(tally)
+    }
+
+    fn missing(&self, file: &File, folder: &Folder, stamp: &str) -> Result<Vec<usize>, Failure> {
+        let keys = &file.plan.keys;
+        let is_wanted =
+            |position: &usize| self.only.is_none_or(|only| keys[*position].starts_with(only));
+        let presence = folder.store.presence(&file.plan, stamp)?;
+        let is_missing = |position: &usize| match presence[*position] {
+            Presence::Here => false,
+            Presence::OtherStamp => !self.accept_stamp,
+            Presence::Missing => true,
+        };
+        let others = presence.iter().filter(|&&there| there == Presence::OtherStamp).count();
+        if others > 0 && !self.accept_stamp {
+            say(&format!(
+                "{others} runs are there with another stamp and are kept; they are trained anew \
+                 with this one ({stamp}); --accept-stamp takes them as they are"
+            ));
+        }
+        Ok((0..keys.len()).filter(is_wanted).filter(is_missing).collect())
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
