@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use commands::{check, doctor, gradcheck, plan, report, run};
+use commands::{check, doctor, gradcheck, plan, report, run, weights};
 
 /// Trains neural networks by backpropagation and runs declarative experiments.
 #[derive(Debug, Parser)]
@@ -42,6 +42,9 @@ enum Command {
         after_help = "Examples:\n  cargo xtask gradcheck experiments/sweep.ron\n  cargo xtask gradcheck --all"
     )]
     Gradcheck(gradcheck::Gradcheck),
+    /// Writes the final weights of a run, where `record` names Weights, as a safetensors file.
+    #[command(after_help = "Example: cargo xtask weights article 3f --to article.safetensors")]
+    Weights(weights::WeightsCommand),
     /// Says what this program computes with: its matrix product, kernel and stamp.
     #[command(after_help = "Example: cargo xtask doctor")]
     Doctor(doctor::Doctor),
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Report(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Gradcheck(command) => command.run(),
+        Command::Weights(command) => command.run(),
         Command::Doctor(command) => command.run(),
     };
     done.unwrap_or_else(|failure| failure.report())

@@ -5,6 +5,7 @@ use gradus_optim::{Constraint, Schedule, Transform, rate_mistake};
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::Experiment;
+use crate::weights::Init;
 
 /// One axis of a sweep, with its values written whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -249,10 +250,12 @@ impl Axis {
             Axis::Batch(values) => experiment.train.batch = Some(values[index]),
             Axis::Chain(values) => experiment.optimizer.chain = values[index].clone(),
             Axis::Schedule(values) => experiment.optimizer.schedule = values[index],
-            Axis::Init(values) => experiment.init = values[index],
+            Axis::Init(values) => experiment.init = Init::Draw(values[index]),
             Axis::Model(values) => {
                 experiment.model = values[index].layers.clone();
-                experiment.init = values[index].init.unwrap_or(experiment.init);
+                if let Some(own) = values[index].init {
+                    experiment.init = Init::Draw(own);
+                }
             }
             Axis::Seed(_) => {}
             _ => {

@@ -1,6 +1,6 @@
 //! What an experiment file says: plain data, the only description there is.
 
-use gradus_core::{Initialization, Layer, Loss, TargetKind};
+use gradus_core::{Layer, Loss, TargetKind};
 use gradus_optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use crate::checks::Check;
 use crate::data::Data;
 use crate::metric::{At, Judge, Metric};
 use crate::stop::{Stop, Watched};
+use crate::weights::Init;
 
 /// One experiment: a question, and everything that is needed to answer it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub struct Experiment {
     pub model: Vec<Layer>,
     /// How the parameters begin.
     #[serde(default)]
-    pub init: Initialization,
+    pub init: Init,
     /// What training lowers.
     pub loss: Loss,
     /// What is measured beside the loss; when left out, `Accuracy` for a loss on classes.

@@ -12,6 +12,7 @@ use crate::experiment::{Experiment, Part, Quantity, Train};
 use crate::metric::{Judge, Metric};
 use crate::results::DataSummary;
 use crate::stop::Watched;
+use crate::weights::Init;
 
 /// The most runs of one plan.
 pub const LARGEST_PLAN: usize = 1_000_000;
@@ -38,7 +39,9 @@ struct Identity<'a> {
     inputs: Scaling,
     targets: Scaling,
     model: &'a [Layer],
-    init: Initialization,
+    init: Option<Initialization>,
+    /// Digest of the weights that are read in its place.
+    weights: Option<&'a str>,
     loss: Loss,
     metrics: &'a [Metric],
     evaluate: &'a [Part],
@@ -63,7 +66,7 @@ impl Plan {
             (0..plan.experiment.cell_count()).map(|cell| plan.experiment_at(cell)).collect();
         for position in 0..runs {
             let cell = &cells[plan.cell(position)];
-            plan.keys.push(key(&description(cell, plan.seed(position), &plan.data.digest)));
+            plan.keys.push(key(&description(cell, plan.seed(position), &plan.data)));
         }
         plan
     }
@@ -105,7 +108,7 @@ impl Plan {
     /// What is digested into the key of a run, as RON.
     pub fn description(&self, position: usize) -> String {
         let experiment = self.experiment_at(self.cell(position));
-        description(&experiment, self.seed(position), &self.data.digest)
+        description(&experiment, self.seed(position), &self.data)
     }
 
     /// A digest over the whole plan.
@@ -122,14 +125,18 @@ impl Plan {
     }
 }
 
-fn description(experiment: &Experiment, seed: u64, data: &str) -> String {
+fn description(experiment: &Experiment, seed: u64, data: &DataSummary) -> String {
     let identity = Identity {
-        data,
+        data: &data.digest,
         split: &experiment.data.split,
         inputs: experiment.data.inputs,
         targets: experiment.data.targets,
         model: &experiment.model,
-        init: experiment.init,
+        init: matches!(experiment.init, Init::Draw(_)).then(|| experiment.init.drawn()),
+        weights: match experiment.init {
+            Init::Draw(_) => None,
+            Init::Weights { .. } => Some(&data.weights),
+        },
         loss: experiment.loss,
         metrics: experiment.metrics(),
         evaluate: experiment.evaluated(),

@@ -55,6 +55,9 @@ pub struct DataSummary {
     pub classes: bool,
     /// SHA-256 of the content.
     pub digest: String,
+    /// SHA-256 of the file of weights that training begins with; empty without one.
+    #[serde(default)]
+    pub weights: String,
     /// What was noticed when it was prepared, such as constant columns.
     pub notes: Vec<String>,
 }

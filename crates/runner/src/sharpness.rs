@@ -26,7 +26,7 @@ pub(crate) fn sharpness<T: Scalar>(
     if weights.iter().any(|weight| !weight.is_finite()) {
         return f64::NAN;
     }
-    let graph = Graph::build(data.input_shape, &experiment.model, experiment.init)
+    let graph = Graph::build(data.input_shape, &experiment.model, experiment.init.drawn())
         .expect("the model was checked against the data");
     let mut program: Program<f64> = Program::compile(graph, experiment.loss, data.train.rows());
     let inputs: Array2<f64> = data.train.inputs.mapv(|value| value.to_f64());

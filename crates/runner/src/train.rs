@@ -14,6 +14,7 @@ use crate::experiment::{Experiment, Order, Quantity};
 use crate::record::{Curve, NamedArray, Outcome};
 use crate::sharpness::sharpness;
 use crate::stop::{Epoch, Stopper};
+use crate::weights::arrays;
 
 /// What a run leaves behind, before it has a key and a stamp.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,11 +121,14 @@ impl<'a, T: Scalar> Run<'a, T> {
     pub fn start(experiment: &'a Experiment, seed: u64, data: &'a Prepared<T>) -> Self {
         let rows = data.train.rows();
         let batch_rows = experiment.train.batch_rows(rows);
-        let graph = Graph::build(data.input_shape, &experiment.model, experiment.init)
+        let graph = Graph::build(data.input_shape, &experiment.model, experiment.init.drawn())
             .expect("the model was checked against the data");
         let capacity = batch_rows.max(EVALUATION_ROWS.min(rows));
         let mut program = Program::compile(graph, experiment.loss, capacity);
         program.initialize(seed);
+        if let Some(weights) = experiment.init.content() {
+            weights.put_into(&mut program);
+        }
         let initial_loss = evaluate_loss(&mut program, &data.train);
         let steps_per_epoch = experiment.train.steps_per_epoch(rows);
         let clock = Clock {
@@ -293,7 +297,6 @@ impl<'a, T: Scalar> Run<'a, T> {
         });
         let parameters = &self.program.parameters;
         let keeps_weights = self.experiment.records(Quantity::Weights);
-        let ranges = if keeps_weights { parameters.ranges.as_slice() } else { &[] };
         Trained {
             outcome,
             stopped: self.stopped,
@@ -302,18 +305,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             steps: self.clock.step,
             initial_loss: self.initial_loss,
             constant_loss,
-            arrays: ranges
-                .iter()
-                .map(|range| NamedArray {
-                    name: range.name.clone(),
-                    rows: range.shape[0] as u64,
-                    columns: range.shape[1] as u64,
-                    values: parameters.values[range.range.clone()]
-                        .iter()
-                        .map(|value| value.to_f64())
-                        .collect(),
-                })
-                .collect(),
+            arrays: if keeps_weights { arrays(&self.program) } else { Vec::new() },
             weights: parameters.value_bytes(),
             curves: self.curves.finish(),
         }

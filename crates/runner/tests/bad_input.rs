@@ -104,6 +104,16 @@ fn words_that_are_not_known() {
             ("a layer with a number too many", "Relu", "Relu(1)"),
             ("a typo in an option of a layer", "Dense(8)", "Dense(units: 8, bais: false)"),
             ("an option without the number", "Dense(8)", "Dense(bias: false)"),
+            (
+                "an unknown way to begin",
+                "    loss: CrossEntropy,",
+                "    loss: CrossEntropy,\n    init: Wieghts(\"start.safetensors\"),",
+            ),
+            (
+                "weights that are not there",
+                "    loss: CrossEntropy,",
+                "    loss: CrossEntropy,\n    init: Weights(\"start.safetensors\"),",
+            ),
             ("an unknown rule that stops", "epochs: 20", "epochs: 20, stop: [Patient(steps: 1)]"),
             ("an unknown order", "epochs: 20", "epochs: 20, order: Random, last_batch: Skip"),
         ]),

@@ -7,3 +7,4 @@ pub(crate) mod check;
 pub(crate) mod gradcheck;
 mod gradient_table;
 pub(crate) mod doctor;
+pub(crate) mod weights;

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake, TargetKind};
+use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake, Program, TargetKind};
 
 use super::tree::{Kind, Node};
 use super::{LARGEST_FILE, token_numbers};
@@ -14,12 +15,15 @@ use crate::experiment::{Experiment, Part, Quantity};
 use crate::metric::{At, Metric};
 use crate::plan::LARGEST_PLAN;
 use crate::stop::Stop;
+use crate::weights::{Init, Weights};
 
 /// Everything that can be said without the data.
 pub(super) fn alone(experiment: &Experiment) -> Vec<Mistake> {
     let mut found = name(experiment);
     found.extend(experiment.data.mistakes());
-    found.extend(experiment.init.mistakes().into_iter().map(|mistake| mistake.within("init")));
+    found.extend(
+        experiment.init.drawn().mistakes().into_iter().map(|mistake| mistake.within("init")),
+    );
     found.extend(within("optimizer", experiment.optimizer.mistakes()));
     found.extend(within("train", train(experiment)));
     found.extend(sweep(experiment));
@@ -298,6 +302,42 @@ fn model(
         let message = "the model has no parameters: there is nothing to train";
         found.push(Mistake::new(place, message, "add a layer such as `Dense(10)`"));
     }
+    found
+}
+
+/// Reads the weights that training begins with, and holds them against every model that they are
+/// for.
+pub(super) fn weights(
+    experiment: &mut Experiment,
+    dataset: &Dataset,
+    folder: &Path,
+) -> Vec<Mistake> {
+    let Init::Weights { path, content } = &mut experiment.init else { return Vec::new() };
+    let read = match Weights::read(&folder.join(&*path)) {
+        Ok(read) => read,
+        Err(mistake) => return vec![mistake],
+    };
+    let mut models = vec![("the model", &experiment.model)];
+    for axis in &experiment.sweep.axes {
+        if let Axis::Model(named) = axis {
+            let without_own = named.iter().filter(|named| named.init.is_none());
+            models = without_own.map(|named| (named.name.as_str(), &named.layers)).collect();
+        }
+    }
+    let mut found = Vec::new();
+    for (name, layers) in models {
+        let graph = Graph::<f32>::build(dataset.input_shape, layers, Initialization::default());
+        let graph = graph.expect("the models were checked before");
+        // Some operations need two rows; none of them is run.
+        let program = Program::compile(graph, experiment.loss, 2);
+        let misfits = read.misfits(&program, experiment.train.precision);
+        if !misfits.is_empty() {
+            let message = format!("{path}: does not fit {name}: {}", misfits.join("; "));
+            let help = "save the weights of this very model (F64 only under `precision: F64`), or change the model";
+            found.push(Mistake::new("init", message, help));
+        }
+    }
+    *content = Some(Arc::new(read));
     found
 }
 

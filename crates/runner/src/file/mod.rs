@@ -76,8 +76,11 @@ impl File {
         };
         let fitted = dataset.and_then(|dataset| {
             let parts = parts(&experiment, &dataset);
-            let experiment = experiment.resolved(&parts);
-            let found = check::with_data(&experiment, &dataset, &parts);
+            let mut experiment = experiment.resolved(&parts);
+            let mut found = check::with_data(&experiment, &dataset, &parts);
+            if found.is_empty() {
+                found = check::weights(&mut experiment, &dataset, folder);
+            }
             if found.is_empty() { Ok((experiment, dataset)) } else { Err(found) }
         });
         let (experiment, dataset) = match fitted {
@@ -186,6 +189,7 @@ fn summary(experiment: &Experiment, dataset: &Dataset) -> DataSummary {
         target_width: dataset.target_width(),
         classes: matches!(dataset.targets, crate::data::RawTargets::Classes { .. }),
         digest: dataset.digest.clone(),
+        weights: experiment.init.content().map_or(String::new(), |content| content.digest.clone()),
         notes: prepared.notes,
     }
 }

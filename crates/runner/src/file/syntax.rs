@@ -7,7 +7,7 @@ use ron::error::{Position, SpannedError};
 use ron::extensions::Extensions;
 use ron::{Error, Options};
 
-use super::tree::Node;
+use super::tree::{Kind, Node};
 use crate::experiment::Experiment;
 
 /// One mistake of form, placed in the text.
@@ -55,6 +55,7 @@ pub(crate) struct Reading {
 /// what is wrong only because of that is no mistake of the file.
 pub(crate) fn read(text: &str) -> Reading {
     let mut problems = not_finite(text);
+    problems.extend(init_word(text));
     let mut blanked: Vec<Range<usize>> = problems.iter().map(|p| p.span.clone()).collect();
     let mut working = text.to_string();
     let mut names = BTreeSet::new();
@@ -113,6 +114,26 @@ fn not_finite(text: &str) -> Vec<Problem> {
             help: "allowed: finite numbers; the largest is about 1.8e308".to_string(),
         })
         .collect()
+}
+
+/// The reader skips the word before the bracket of `init`, so it is looked at here.
+fn init_word(text: &str) -> Option<Problem> {
+    let tree = Node::scan(text)?;
+    let Kind::Fields(fields) = tree.kind else { return None };
+    let field = fields.into_iter().find(|field| &text[field.name.clone()] == "init")?;
+    let value = &text[field.value.span.clone()];
+    let word: String = value.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let is_draw = word.is_empty() && value.starts_with('(');
+    let is_weights = word == "Weights" && value[word.len()..].trim_start().starts_with("(\"");
+    (!is_draw && !is_weights).then(|| Problem {
+        message: format!(
+            "unknown value `{}` for `init`",
+            if word.is_empty() { value } else { &word }
+        ),
+        span: one_line(text, field.value.span),
+        help: "allowed: `(weights: He(Normal), biases: Zeros)` or `Weights(\"file.safetensors\")`"
+            .to_string(),
+    })
 }
 
 /// Spaces in place of the piece and the comma behind it; lines and places stay what they are.

@@ -1,0 +1,67 @@
+//! `weights`: the final weights of a run as a safetensors file.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use gradus_runner::{Store, safetensors_bytes, stamp};
+use serde_json::json;
+
+use crate::ResultsPlace;
+use crate::failure::Failure;
+use crate::output::{exit, print, print_json};
+
+#[derive(Debug, Args)]
+pub(crate) struct WeightsCommand {
+    /// The name of the experiment: the folder of its results.
+    name: String,
+    /// The key of the run, or its beginning; `plan` lists them.
+    key: String,
+    /// The file to write; one that is there is replaced.
+    #[arg(long, value_name = "FILE.safetensors")]
+    to: PathBuf,
+    #[command(flatten)]
+    place: ResultsPlace,
+}
+
+impl WeightsCommand {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        let folder = self.place.out.join(&self.name);
+        let nothing = || {
+            let store = folder.join("runs.sqlite");
+            Failure::usage(format!("{}: no results; `run` makes them", store.display()))
+        };
+        let store = Store::open_existing(&folder)?.ok_or_else(nothing)?;
+        let plan = store.plan()?.ok_or_else(nothing)?;
+        let results = store.results(&plan, &stamp())?;
+        let mut runs = results.runs.iter().filter(|run| run.key.starts_with(&self.key));
+        let (Some(run), None) = (runs.next(), runs.next()) else {
+            let message = format!("{}: not the beginning of exactly one key", self.key);
+            return Err(Failure::usage(format!("{message}; `plan` lists the keys")));
+        };
+        let arrays = match &run.record {
+            None => return Err(Failure::usage(format!("{}: not trained; `run` does", run.key))),
+            Some(record) if record.arrays.is_empty() => {
+                let message = format!("{}: its weights were not kept", run.key);
+                let help = "name Weights in `record` and run the experiment again";
+                return Err(Failure::usage(format!("{message}; {help}")));
+            }
+            Some(record) => &record.arrays,
+        };
+        let unusable = |error: String| Failure::usage(format!("{}: {error}", self.to.display()));
+        let bytes = safetensors_bytes(arrays, plan.experiment.train.precision).map_err(unusable)?;
+        // Whole or not at all.
+        let mut part = self.to.clone().into_os_string();
+        part.push(".part");
+        let written = fs::write(&part, &bytes).and_then(|()| fs::rename(&part, &self.to));
+        written.map_err(|error| unusable(error.to_string()))?;
+        if self.place.json {
+            print_json(&json!({ "key": run.key, "file": self.to, "tensors": arrays.len() }));
+        } else {
+            let (count, path) = (arrays.len(), self.to.display());
+            print(&format!("{count} tensors of run {} written: {path}\n", run.key));
+        }
+        Ok(exit(false))
+    }
+}
