@@ -246,7 +246,9 @@ fn every_operation_loss_and_layer_has_its_row_of_gradients() {
 
 #[test]
 fn every_transformation_constraint_and_schedule_has_its_row() {
-    let table = read("crates/optim/tests/convergence.rs");
+    let tables =
+        ["convergence", "stepper"].map(|name| read(&format!("crates/optim/tests/{name}.rs")));
+    let table = tables.concat();
     let mut names = variants(&read("crates/optim/src/transforms/mod.rs"), "Transform");
     assert!(names.contains(&"ClipNorm".to_string()), "{names:?}");
     names.extend(variants(&read("crates/optim/src/constraint.rs"), "Constraint"));

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
+use serde::{Deserialize, Serialize};
 
 use crate::{Initializer, Scalar, Stream};
 
 /// What a parameter does; penalties and constraints act by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Multiplies an input; penalties and norms apply to it.
     Weight,

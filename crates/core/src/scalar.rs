@@ -55,6 +55,8 @@ pub trait Scalar:
     fn abs(self) -> Self;
     /// Not a number.
     fn is_nan(self) -> bool;
+    /// Square root, rounded correctly as IEEE 754 demands of every machine.
+    fn sqrt(self) -> Self;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
     /// Appends the little-endian bytes of the value.
@@ -93,6 +95,9 @@ macro_rules! scalar {
             }
             fn is_nan(self) -> bool {
                 $type::is_nan(self)
+            }
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
             }
             fn is_finite(self) -> bool {
                 $type::is_finite(self)

@@ -3,6 +3,8 @@
 use gradus_core::{Mistake, ParameterRange, Parameters, Role, Scalar};
 use serde::{Deserialize, Serialize};
 
+use crate::units;
+
 /// A bound that weights (not biases) are brought back to after each step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,21 +40,23 @@ impl Constraint {
     }
 }
 
-/// A constraint with room for the norm of each unit.
+/// A constraint with room for one number of each unit.
 #[derive(Debug)]
 pub(crate) struct Constrain {
     constraint: Constraint,
-    squares: Vec<f64>,
+    factors: Vec<f64>,
 }
 
 impl Constrain {
     pub(crate) fn new<T>(constraint: Constraint, parameters: &Parameters<T>) -> Self {
-        let most_units = parameters.ranges.iter().map(|p| p.shape[p.unit_axis]).max();
-        Self { constraint, squares: vec![0.0; most_units.unwrap_or(0)] }
+        Self { constraint, factors: vec![0.0; units::most_units(&parameters.ranges)] }
     }
 
     pub(crate) fn apply<T: Scalar>(&mut self, values: &mut [T], ranges: &[ParameterRange]) {
-        for parameter in ranges.iter().filter(|parameter| parameter.role == Role::Weight) {
+        let is_bound = |parameter: &&ParameterRange| {
+            parameter.role == Role::Weight && parameter.rate_multiplier != 0.0
+        };
+        for parameter in ranges.iter().filter(is_bound) {
             match self.constraint {
                 Constraint::ClipWeights(bound) => {
                     clip(T::from_f64(bound), &mut values[parameter.range.clone()]);
@@ -62,24 +66,13 @@ impl Constrain {
         }
     }
 
-    /// Row by row, as the numbers lie in memory; each unit is a column.
     fn limit_norms<T: Scalar>(&mut self, bound: f64, values: &mut [T], parameter: &ParameterRange) {
-        let mut weights = parameter.view_mut(values);
-        let squares = &mut self.squares[..weights.ncols()];
-        squares.fill(0.0);
-        for row in weights.rows() {
-            for (square, w) in squares.iter_mut().zip(row) {
-                *square += w.to_f64().powi(2);
-            }
+        units::squares(parameter, values, &mut self.factors);
+        for factor in &mut self.factors[..parameter.shape[parameter.unit_axis]] {
+            let norm = factor.sqrt();
+            *factor = if norm > bound { bound / norm } else { 1.0 };
         }
-        for mut row in weights.rows_mut() {
-            for (square, w) in squares.iter().zip(&mut row) {
-                let norm = square.sqrt();
-                if norm > bound {
-                    *w *= T::from_f64(bound / norm);
-                }
-            }
-        }
+        units::scale(parameter, values, &self.factors);
     }
 }
 

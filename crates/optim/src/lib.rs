@@ -8,10 +8,17 @@
 
 mod optimizer;
 mod transforms;
+mod clock;
 mod schedule;
+mod units;
 mod constraint;
+mod average;
 
+pub use average::Average;
+pub use clock::{Clock, Each};
 pub use constraint::Constraint;
 pub use optimizer::{Optimizer, Stepper, rate_mistake};
-pub use schedule::{Clock, Schedule};
-pub use transforms::Transform;
+pub use schedule::Schedule;
+pub use transforms::{
+    Adadelta, Adagrad, Adam, AdamW, ClipAdaptive, Divisor, Lion, RmsProp, Strength, Transform,
+};

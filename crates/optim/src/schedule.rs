@@ -3,16 +3,7 @@
 use gradus_core::Mistake;
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock {
-    /// Steps done so far.
-    pub step: u64,
-    /// Steps of one pass over the training data.
-    pub steps_per_epoch: u64,
-    /// Steps of the whole run.
-    pub total_steps: u64,
-}
+use crate::clock::Clock;
 
 /// A factor on the learning rate. Time `t` is in epochs from the end of the warm-up, with
 /// fractions, so the factor changes at every step; `T` is the time at the end of the run.
@@ -184,7 +175,13 @@ mod tests {
     fn factors(schedule: Schedule, warm_up: f64) -> Vec<f64> {
         (0..=4)
             .map(|epoch| {
-                let clock = Clock { step: epoch * 10, steps_per_epoch: 10, total_steps: 40 };
+                let clock = Clock {
+                    step: epoch * 10,
+                    steps_per_epoch: 10,
+                    total_steps: 40,
+                    batch_rows: 4,
+                    epoch_rows: 40,
+                };
                 schedule.factor(clock, warm_up, PlateauState::default())
             })
             .collect()

@@ -113,7 +113,13 @@ impl Case {
             self.begin(&mut program, &inputs, batch);
             program.forward(Mode::Train { step });
             let loss = self.backward(&mut program, batch, batches);
-            let clock = Clock { step, steps_per_epoch: self.steps_per_epoch, total_steps };
+            let clock = Clock {
+                step,
+                steps_per_epoch: self.steps_per_epoch,
+                total_steps,
+                batch_rows: self.batch as u64,
+                epoch_rows: self.steps_per_epoch * self.batch as u64,
+            };
             assert!(stepper.step(&mut program.parameters, clock), "{}: not finite", self.name);
             if (step + 1).is_multiple_of(self.steps_per_epoch) {
                 let epoch = (step + 1) / self.steps_per_epoch;

@@ -1,7 +1,7 @@
 //! What can be varied: one enum, so that the compiler knows every axis.
 
 use gradus_core::{Initialization, Layer, Mistake};
-use gradus_optim::{Constraint, Schedule, Transform, rate_mistake};
+use gradus_optim::{Constraint, Schedule, Strength, Transform, rate_mistake};
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::Experiment;
@@ -23,6 +23,8 @@ pub enum Axis {
     L2(Range),
     /// The number of the chain's `L1`.
     L1(Range),
+    /// The number of the chain's `DecoupledDecay`, or of its `AdamW`.
+    DecoupledDecay(Range),
     /// The number of the chain's `ClipNorm`.
     ClipNorm(Range),
     /// The number of the chain's `ClipValue`.
@@ -175,6 +177,7 @@ impl Axis {
             Axis::Nesterov(_) => "Nesterov momentum",
             Axis::L2(_) => "L2",
             Axis::L1(_) => "L1",
+            Axis::DecoupledDecay(_) => "decoupled decay",
             Axis::ClipNorm(_) => "clip norm",
             Axis::ClipValue(_) => "clip value",
             Axis::ClipWeights(_) => "weight bound",
@@ -195,6 +198,7 @@ impl Axis {
             | Axis::Nesterov(range)
             | Axis::L2(range)
             | Axis::L1(range)
+            | Axis::DecoupledDecay(range)
             | Axis::ClipNorm(range)
             | Axis::ClipValue(range)
             | Axis::ClipWeights(range)
@@ -243,8 +247,9 @@ impl Axis {
         Coordinate { axis: self.name(), label, number }
     }
 
-    /// Sets value `index` in `experiment`. An axis that names a transformation replaces the one
-    /// of its kind in the chain; the check of the file has seen to it that there is exactly one.
+    /// Sets value `index` in `experiment`. An axis that names a transformation sets the number of
+    /// the one of its kind in the chain, shorthands written out; the check of the file has seen to
+    /// it that there is exactly one.
     pub fn apply(&self, index: usize, experiment: &mut Experiment) {
         match self {
             Axis::Batch(values) => experiment.train.batch = Some(values[index]),
@@ -271,8 +276,9 @@ impl Axis {
             optimizer.learning_rate = value;
         }
         if let Some(new) = self.transform(value) {
+            optimizer.chain = Transform::written_out(&optimizer.chain);
             let same_kind = optimizer.chain.iter_mut().filter(|old| old.kind() == new.kind());
-            same_kind.for_each(|old| *old = new);
+            same_kind.filter_map(Transform::number_mut).for_each(|number| *number = value);
         }
         if let Some(new) = self.constraint(value) {
             let same_kind = optimizer.constraints.iter_mut().filter(|old| old.kind() == new.kind());
@@ -285,8 +291,9 @@ impl Axis {
         match self {
             Axis::Momentum(_) => Some(Transform::Momentum(value)),
             Axis::Nesterov(_) => Some(Transform::Nesterov(value)),
-            Axis::L2(_) => Some(Transform::L2(value)),
-            Axis::L1(_) => Some(Transform::L1(value)),
+            Axis::L2(_) => Some(Transform::L2(Strength::new(value))),
+            Axis::L1(_) => Some(Transform::L1(Strength::new(value))),
+            Axis::DecoupledDecay(_) => Some(Transform::DecoupledDecay(Strength::new(value))),
             Axis::ClipNorm(_) => Some(Transform::ClipNorm(value)),
             Axis::ClipValue(_) => Some(Transform::ClipValue(value)),
             _ => None,
@@ -318,7 +325,11 @@ impl Axis {
                 });
                 zeros.chain(list_mistake(values)).collect()
             }
-            Axis::Chain(values) => list_mistake(values).into_iter().collect(),
+            Axis::Chain(values) => {
+                // A shorthand beside what it stands for would be the same run twice.
+                let long: Vec<_> = values.iter().map(|c| Transform::written_out(c)).collect();
+                list_mistake(&long).into_iter().collect()
+            }
             Axis::Schedule(values) => list_mistake(values).into_iter().collect(),
             Axis::Init(values) => list_mistake(values).into_iter().collect(),
             Axis::Model(values) => {
@@ -350,7 +361,7 @@ impl Axis {
         for index in indices {
             let value = range.value(index);
             let mistake = match (self.transform(value), self.constraint(value)) {
-                (Some(transform), _) => transform.mistake(),
+                (Some(transform), _) => transform.mistakes().into_iter().next(),
                 (_, Some(constraint)) => constraint.mistake(),
                 _ => rate_mistake(value),
             };
@@ -370,7 +381,8 @@ impl Axis {
         let optimizer = &experiment.optimizer;
         let (kind, count, place) = if let Some(transform) = self.transform(0.0) {
             let kind = transform.kind();
-            (kind, optimizer.chain.iter().filter(|old| old.kind() == kind).count(), "chain")
+            let chain = Transform::written_out(&optimizer.chain);
+            (kind, chain.iter().filter(|old| old.kind() == kind).count(), "chain")
         } else if let Some(constraint) = self.constraint(0.0) {
             let kind = constraint.kind();
             let same_kind = optimizer.constraints.iter().filter(|old| old.kind() == kind);

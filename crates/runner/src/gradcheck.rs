@@ -72,12 +72,12 @@ fn check_cell(experiment: &Experiment, data: &Prepared<f64>, seed: u64) -> (Grad
     let mut analytic = program.parameters.gradients.clone();
     let ranges = program.parameters.ranges.clone();
     let mut point = program.parameters.values.clone();
-    optimizer.add_penalty_gradient(&point, &ranges, &mut analytic);
+    optimizer.add_penalty_gradient(&point, &ranges, rows.len() as u64, &mut analytic);
     let compared = thinned(&ranges);
     let check = check_gradients_of(&compared, &mut point, &analytic, |values| {
         program.parameters.values.copy_from_slice(values);
         program.forward(Mode::Train { step: 0 });
-        program.loss(batch.targets()) + optimizer.penalty(values, &ranges)
+        program.loss(batch.targets()) + optimizer.penalty(values, &ranges, rows.len() as u64)
     });
     (check, point.len())
 }

@@ -45,7 +45,8 @@ struct Identity<'a> {
     loss: Loss,
     metrics: &'a [Metric],
     evaluate: &'a [Part],
-    optimizer: &'a Optimizer,
+    /// With shorthands written out: what they stand for is the same run.
+    optimizer: Optimizer,
     train: &'a Train,
     record: &'a [Quantity],
     /// Training listens to it only under `Plateau` and where a rule stops by it.
@@ -140,7 +141,7 @@ fn description(experiment: &Experiment, seed: u64, data: &DataSummary) -> String
         loss: experiment.loss,
         metrics: experiment.metrics(),
         evaluate: experiment.evaluated(),
-        optimizer: &experiment.optimizer,
+        optimizer: experiment.optimizer.written_out(),
         train: &experiment.train,
         record: &experiment.record,
         judge: listens_to_judge(experiment).then(|| experiment.judge()),

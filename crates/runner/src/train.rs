@@ -135,6 +135,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             step: 0,
             steps_per_epoch,
             total_steps: experiment.train.total_steps(steps_per_epoch),
+            batch_rows: batch_rows as u64,
+            epoch_rows: experiment.train.rows_per_epoch(rows) as u64,
         };
         let stoppers = experiment.train.stop.iter().map(|&rule| Stopper::new(rule));
         let mut run = Self {
@@ -190,10 +192,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         if loss.is_finite() && finite { None } else { Some(self.not_finite(loss)) }
     }
 
-    /// The value of the optimizer's penalties at the present weights.
+    /// The value of the optimizer's penalties at the present weights, as the step to come has them.
     fn penalty(&self) -> f64 {
         let parameters = &self.program.parameters;
-        self.experiment.optimizer.penalty(&parameters.values, &parameters.ranges)
+        let rows = self.clock.rows();
+        self.experiment.optimizer.penalty(&parameters.values, &parameters.ranges, rows)
     }
 
     /// Above this loss the run counts as diverged. A run that does not move at all stands at the

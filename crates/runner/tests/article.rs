@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gradus_core::{Graph, Initialization, Initializer, Layer, Loss, Mode, Program, Shape, Targets};
-use gradus_optim::{Clock, Optimizer, Schedule};
+use gradus_optim::{Clock, Optimizer};
 use gradus_runner::{File, Folder, Outcome, PlannedRun, Results, stamp, train_runs};
 use ndarray::arr2;
 
@@ -102,15 +102,14 @@ fn errors_in_eigenbasis(rate: f64, eigenvalues: [f64; 2], steps: u32) -> ([f64; 
     let graph = Graph::build(Shape::Features(1), &[Layer::dense(1)], zeros).expect("it fits");
     let mut program: Program<f64> = Program::compile(graph, Loss::HalfMse, 4);
     let (x, t) = (arr2(&[[1.0], [2.0], [3.0], [4.0]]), arr2(&[[2.0], [4.0], [6.0], [8.0]]));
-    let optimizer = Optimizer {
-        chain: vec![],
-        learning_rate: rate,
-        schedule: Schedule::Constant,
-        warm_up: 0.0,
-        constraints: vec![],
+    let mut stepper = Optimizer::plain(rate).start(&program.parameters);
+    let clock = Clock {
+        step: 0,
+        steps_per_epoch: 1,
+        total_steps: u64::from(steps),
+        batch_rows: 4,
+        epoch_rows: 4,
     };
-    let mut stepper = optimizer.start(&program.parameters);
-    let clock = Clock { step: 0, steps_per_epoch: 1, total_steps: u64::from(steps) };
     let project = |values: &[f64]| {
         eigenvalues.map(|eigenvalue| {
             // (H - λ) v = 0 for v = (2.5, λ - 7.5).

@@ -1,8 +1,8 @@
 //! Clipping of the whole gradient by its length, which keeps its direction.
 
-use gradus_core::{ParameterRange, Scalar};
+use gradus_core::Scalar;
 
-use super::Apply;
+use super::{Apply, Step};
 
 /// `u *= min(1, c/‖u‖)`, the norm over all parameters together, summed in `f64`.
 ///
@@ -15,14 +15,18 @@ pub(super) struct ClipNorm {
 }
 
 impl<T: Scalar> Apply<T> for ClipNorm {
-    fn apply(&mut self, _values: &[T], _ranges: &[ParameterRange], update: &mut [T]) {
-        let squares: f64 = update.iter().map(|u| u.to_f64().powi(2)).sum();
-        let norm = squares.sqrt();
-        if norm > self.bound {
-            let scale = T::from_f64(self.bound / norm);
-            for u in update {
-                *u *= scale;
-            }
+    fn apply(&mut self, _step: &Step<'_, T>, update: &mut [T]) {
+        clip(self.bound, update);
+    }
+}
+
+pub(super) fn clip<T: Scalar>(bound: f64, update: &mut [T]) {
+    let squares: f64 = update.iter().map(|u| u.to_f64().powi(2)).sum();
+    let norm = squares.sqrt();
+    if norm > bound {
+        let scale = T::from_f64(bound / norm);
+        for u in update {
+            *u *= scale;
         }
     }
 }

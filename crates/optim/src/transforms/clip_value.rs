@@ -1,8 +1,8 @@
 //! Clipping of the gradient number by number.
 
-use gradus_core::{ParameterRange, Scalar};
+use gradus_core::Scalar;
 
-use super::Apply;
+use super::{Apply, Step};
 
 /// `u = min(max(u, -c), c)`; NaN stays NaN.
 ///
@@ -13,7 +13,7 @@ pub(super) struct ClipValue<T> {
 }
 
 impl<T: Scalar> Apply<T> for ClipValue<T> {
-    fn apply(&mut self, _values: &[T], _ranges: &[ParameterRange], update: &mut [T]) {
+    fn apply(&mut self, _step: &Step<'_, T>, update: &mut [T]) {
         for u in update {
             if *u > self.bound {
                 *u = self.bound;

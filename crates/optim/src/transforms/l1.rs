@@ -1,26 +1,25 @@
 //! The penalty that favors weights of exactly zero.
 
-use gradus_core::{ParameterRange, Scalar};
+use gradus_core::Scalar;
 
-use super::{Apply, weights};
+use super::{Apply, Step, Strength};
 
-/// `u += λ sign(w)` over weights, with `sign(0) = 0`; biases are spared.
+/// `u += λ sign(w)` with `sign(0) = 0`, for weights unless other roles are named.
 ///
 /// Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 7.1.2.
 #[derive(Debug)]
-pub(super) struct L1<T> {
-    pub(super) lambda: T,
-}
+pub(super) struct L1(pub(super) Strength);
 
-impl<T: Scalar> Apply<T> for L1<T> {
-    fn apply(&mut self, values: &[T], ranges: &[ParameterRange], update: &mut [T]) {
-        for parameter in weights(ranges) {
+impl<T: Scalar> Apply<T> for L1 {
+    fn apply(&mut self, step: &Step<'_, T>, update: &mut [T]) {
+        let lambda = T::from_f64(self.0.over(step.rows));
+        for parameter in self.0.of(step.ranges) {
             let range = parameter.range.clone();
-            for (u, &w) in update[range.clone()].iter_mut().zip(&values[range]) {
+            for (u, &w) in update[range.clone()].iter_mut().zip(&step.values[range]) {
                 if w > T::ZERO {
-                    *u += self.lambda;
+                    *u += lambda;
                 } else if w < T::ZERO {
-                    *u -= self.lambda;
+                    *u -= lambda;
                 }
             }
         }
@@ -28,10 +27,11 @@ impl<T: Scalar> Apply<T> for L1<T> {
 }
 
 /// `λ Σ |w|`, summed in `f64`.
-pub(super) fn penalty<T: Scalar>(lambda: f64, values: &[T], ranges: &[ParameterRange]) -> f64 {
-    let sum: f64 = weights(ranges)
-        .flat_map(|parameter| &values[parameter.range.clone()])
+pub(super) fn penalty<T: Scalar>(strength: &Strength, step: &Step<'_, T>) -> f64 {
+    let sum: f64 = strength
+        .of(step.ranges)
+        .flat_map(|parameter| &step.values[parameter.range.clone()])
         .map(|w| w.to_f64().abs())
         .sum();
-    lambda * sum
+    strength.over(step.rows) * sum
 }

@@ -1,32 +1,35 @@
 //! Weight decay as a penalty.
 
-use gradus_core::{ParameterRange, Scalar};
+use gradus_core::Scalar;
 
-use super::{Apply, weights};
+use super::{Apply, Step, Strength};
 
-/// `u += λ w` over weights; biases are spared.
+/// `u += λ w`, for weights unless other roles are named.
 ///
-/// Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 7.1.1.
+/// Keras's `L2(c)` penalizes by `c ‖w‖²` and is `L2(2c)` here; PyTorch's `weight_decay` is for
+/// parameters of every role. Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016),
+/// section 7.1.1.
 #[derive(Debug)]
-pub(super) struct L2<T> {
-    pub(super) lambda: T,
-}
+pub(super) struct L2(pub(super) Strength);
 
-impl<T: Scalar> Apply<T> for L2<T> {
-    fn apply(&mut self, values: &[T], ranges: &[ParameterRange], update: &mut [T]) {
-        for parameter in weights(ranges) {
+impl<T: Scalar> Apply<T> for L2 {
+    fn apply(&mut self, step: &Step<'_, T>, update: &mut [T]) {
+        let lambda = T::from_f64(self.0.over(step.rows));
+        for parameter in self.0.of(step.ranges) {
             let range = parameter.range.clone();
-            for (u, &w) in update[range.clone()].iter_mut().zip(&values[range]) {
-                *u += self.lambda * w;
+            for (u, &w) in update[range.clone()].iter_mut().zip(&step.values[range]) {
+                *u += lambda * w;
             }
         }
     }
 }
 
 /// `½ λ Σ w²`, summed in `f64`.
-pub(super) fn penalty<T: Scalar>(lambda: f64, values: &[T], ranges: &[ParameterRange]) -> f64 {
-    let squares: f64 = weights(ranges)
-        .flat_map(|parameter| &values[parameter.range.clone()])
+pub(super) fn penalty<T: Scalar>(strength: &Strength, step: &Step<'_, T>) -> f64 {
+    let lambda = strength.over(step.rows);
+    let squares: f64 = strength
+        .of(step.ranges)
+        .flat_map(|parameter| &step.values[parameter.range.clone()])
         .map(|w| w.to_f64().powi(2))
         .sum();
     0.5 * lambda * squares

@@ -1,8 +1,8 @@
 //! Heavy-ball momentum.
 
-use gradus_core::{ParameterRange, Scalar};
+use gradus_core::Scalar;
 
-use super::Apply;
+use super::{Apply, Step};
 
 /// `v = β v + u; u = v`, with `v = 0` before the first step.
 ///
@@ -20,7 +20,7 @@ impl<T: Scalar> Momentum<T> {
 }
 
 impl<T: Scalar> Apply<T> for Momentum<T> {
-    fn apply(&mut self, _values: &[T], _ranges: &[ParameterRange], update: &mut [T]) {
+    fn apply(&mut self, _step: &Step<'_, T>, update: &mut [T]) {
         for (v, u) in self.velocity.iter_mut().zip(update) {
             *v = self.beta * *v + *u;
             *u = *v;

@@ -1,8 +1,8 @@
 //! Nesterov's accelerated gradient in the form that needs one gradient a step.
 
-use gradus_core::{ParameterRange, Scalar};
+use gradus_core::Scalar;
 
-use super::Apply;
+use super::{Apply, Step};
 
 /// `v = β v + u; u = u + β v`, with `v = 0` before the first step.
 ///
@@ -21,7 +21,7 @@ impl<T: Scalar> Nesterov<T> {
 }
 
 impl<T: Scalar> Apply<T> for Nesterov<T> {
-    fn apply(&mut self, _values: &[T], _ranges: &[ParameterRange], update: &mut [T]) {
+    fn apply(&mut self, _step: &Step<'_, T>, update: &mut [T]) {
         for (v, u) in self.velocity.iter_mut().zip(update) {
             *v = self.beta * *v + *u;
             *u += self.beta * *v;

@@ -23,6 +23,8 @@ pub enum AxisValue {
     L2(f64),
     /// The number of `L1`.
     L1(f64),
+    /// The number of `DecoupledDecay`.
+    DecoupledDecay(f64),
     /// The number of `ClipNorm`.
     ClipNorm(f64),
     /// The number of `ClipValue`.
@@ -68,6 +70,7 @@ impl AxisValue {
             | (Axis::Nesterov(range), Self::Nesterov(value))
             | (Axis::L2(range), Self::L2(value))
             | (Axis::L1(range), Self::L1(value))
+            | (Axis::DecoupledDecay(range), Self::DecoupledDecay(value))
             | (Axis::ClipNorm(range), Self::ClipNorm(value))
             | (Axis::ClipValue(range), Self::ClipValue(value))
             | (Axis::ClipWeights(range), Self::ClipWeights(value))
@@ -85,6 +88,7 @@ impl AxisValue {
                 | Axis::Nesterov(_)
                 | Axis::L2(_)
                 | Axis::L1(_)
+                | Axis::DecoupledDecay(_)
                 | Axis::ClipNorm(_)
                 | Axis::ClipValue(_)
                 | Axis::ClipWeights(_)
