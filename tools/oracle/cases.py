@@ -41,8 +41,6 @@ def layers():
     yield Case("repeat", features(3), lambda: net(
         repeat(3, lambda: [dense(3, 3), activation("Sigmoid")]), dense(3, 2)))
 
-
-def rates():
     yield Case("scope", features(3), lambda: net(
         dense(3, 4), activation("Tanh"), scope(0.3, dense(4, 4), activation("Tanh")), dense(4, 2)))
 
@@ -90,18 +88,18 @@ def sequences():
     def out():
         return dense(4, 2)
 
-    # Through sigmoids and over several tokens, gradients are small.
-    fast = lambda: updates.sgd(0.5)
     numbers = lambda rng, size: rng.integers(5, size=size).astype(float)
     look_up = lambda: L.embedding(5, 4)
     yield case("Embedding", (3, 1), look_up, out, inputs=numbers)
     yield case("MeanOverTokens", (3, 1), look_up, L.mean_over_tokens, out, inputs=numbers)
-    for kind, make in (("SimpleRnn", L.simple_rnn), ("Lstm", L.lstm), ("Gru", L.gru)):
+    for kind, make, rate in (
+            ("SimpleRnn", L.simple_rnn, 0.1), ("Lstm", L.lstm, 0.5), ("Gru", L.gru, 0.5)):
         layer = lambda make=make: make(2, 4)
-        yield case(kind, (4, 2), layer, out, update=fast)
-        yield case(f"{kind}, last token", (6, 2), layer, L.last_token, out, update=fast)
+        update = lambda rate=rate: updates.sgd(rate)
+        yield case(kind, (4, 2), layer, out, update=update)
+        yield case(f"{kind}, last token", (6, 2), layer, L.last_token, out, update=update)
         yield case(f"{kind}, twice", (3, 2), layer, lambda make=make: make(4, 4), out,
-                   loss=losses.cross_entropy(), update=fast)
+                   loss=losses.cross_entropy(), update=update)
     yield case("MultiHeadAttention", (3, 4), lambda: L.attention(4, 2), out)
     yield case("MultiHeadAttention, causal", (4, 4), lambda: L.attention(4, 1, True), out)
     yield case("transformer", (3, 1), look_up,
@@ -152,14 +150,12 @@ def all_losses():
 
 
 def optimizers():
-    yield on_small("gradient descent", update=lambda: updates.sgd(0.1))
+    yield on_small("gradient descent", update=lambda: updates.sgd(0.1, ["Sgd"]))
     yield on_small("momentum", update=lambda: updates.momentum(0.05, 0.9))
     yield on_small("nesterov", update=lambda: updates.momentum(0.05, 0.9, nesterov=True))
     yield on_small("l2", update=lambda: updates.l2(0.1, 0.03))
+    yield on_small("l2, biases too", update=lambda: updates.l2_of_all(0.1, 0.03))
     yield on_small("l1", update=lambda: updates.l1(0.1, 0.002))
-
-
-def adaptive_optimizers():
     by = updates.by
     for update, name in (
         (lambda: by("Adagrad", "Adagrad()", 0.1), "Adagrad"),
@@ -172,6 +168,7 @@ def adaptive_optimizers():
                     betas=(0.8, 0.95), eps=1e-4), "Adam, other numbers"),
         (lambda: by("Adam", "AmsGrad(beta2: 0.9)", 0.02, betas=(0.9, 0.9), amsgrad=True), "AmsGrad"),
         (lambda: updates.adam_w(0.02, 0.1), "AdamW"),
+        (lambda: updates.adam_w_of_all(0.02, 0.1), "AdamW, biases too"),
     ):
         yield on_small(name, update=update)
     with_optax = "PyTorch and optax"
@@ -190,9 +187,6 @@ def adaptive_optimizers():
 def clips():
     yield on_small("clip by norm", update=lambda: updates.clip_norm(0.1, 0.4))
     yield on_small("clip by value", update=lambda: updates.clip_value(0.1, 0.1))
-
-
-def more_clips():
     yield on_small("clip by norm per layer",
                    update=lambda: updates.clip_norm_per_layer(0.1, 0.25))
     yield on_small("adaptive clip", oracle="PyTorch and optax",
@@ -211,6 +205,8 @@ def averages():
     ema = lambda module: A.AveragedModel(module, multi_avg_fn=A.get_ema_multi_avg_fn(0.9))
     yield on_small("exponential", update=lambda: updates.averaged(
         0.1, "Exponential(decay: 0.9)", ema))
+    yield on_small("exponential, corrected", oracle="PyTorch and optax",
+                   update=lambda: updates_of_others.corrected_average(0.1, 0.98))
     yield on_small("mean", update=lambda: updates.averaged(0.1, "Mean()", A.AveragedModel))
     yield on_small("mean of the second half", steps_per_epoch=10, update=lambda: updates.averaged(
         0.1, "Mean(from_epoch: 5)", A.AveragedModel, average_from=50))
@@ -243,10 +239,12 @@ FILES = {
     "layers": layers,
     "images": images,
     "norms": norms,
+    "sequences": sequences,
     "activations": activations,
     "losses": all_losses,
     "optimizers": optimizers,
     "clips": clips,
     "constraints": constraints,
     "schedules": schedules,
+    "averages": averages,
 }

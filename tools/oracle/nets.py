@@ -209,3 +209,6 @@ class Net:
 
     def of_role(self, role):
         return [p.tensor for p in self.parameters if p.role == role]
+
+    def flat(self):
+        return torch.cat([p.read().reshape(-1).double() for p in self.parameters])

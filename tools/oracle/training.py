@@ -80,10 +80,6 @@ def write(net, values, dtype):
         parameter.write(torch.tensor(value, dtype=dtype))
 
 
-def flat(net):
-    return torch.cat([parameter.read().reshape(-1).double() for parameter in net.parameters])
-
-
 @dataclass
 class Trained:
     losses: list
@@ -119,13 +115,11 @@ def train(case, x, values, targets, dtype):
             update.observe(case.metrics[(step + 1) // case.steps_per_epoch - 1])
         if step + 1 in MOMENTS:
             trained.losses.append(loss.item())
-            trained.after.append(flat(net))
+            trained.after.append(net.flat())
     net.module.eval()
     with torch.no_grad():
         trained.evaluated = net.module(x[: case.batch]).reshape(-1).tolist()
-    if update.averaged:
-        net.module.load_state_dict(update.averaged.module.state_dict())
-        trained.averaged = flat(net)
+    trained.averaged = update.mean()
     return trained
 
 

@@ -69,6 +69,13 @@ class Update:
     def observe(self, metric):
         self.listening.step(metric)
 
+    def mean(self):
+        """The average at the end, in our layout; the net is used up."""
+        if self.averaged is None:
+            return None
+        self.net.module.load_state_dict(self.averaged.module.state_dict())
+        return self.net.flat()
+
 
 def plain(groups):
     return torch.optim.SGD(groups)
@@ -86,6 +93,14 @@ def momentum(rate, beta, nesterov=False, chain=(), **rest):
 
 def l2(rate, decay):
     return sgd(rate, [f"L2({decay})"], of_role={"weight": {"weight_decay": decay}})
+
+
+EVERY_ROLE = "roles: [Weight, Bias, Scale]"
+
+
+def l2_of_all(rate, decay):
+    make = lambda groups: torch.optim.SGD(groups, weight_decay=decay)
+    return sgd(rate, [f"L2(lambda: {decay}, {EVERY_ROLE})"], make)
 
 
 def l1(rate, penalty):
@@ -149,6 +164,11 @@ def by(kind, ron, rate, **rest):
 def adam_w(rate, decay):
     make = lambda groups: torch.optim.AdamW(groups, weight_decay=0.0)
     return sgd(rate, [f"AdamW(decay: {decay})"], make, of_role={"weight": {"weight_decay": decay}})
+
+
+def adam_w_of_all(rate, decay):
+    make = lambda groups: torch.optim.AdamW(groups, weight_decay=decay)
+    return sgd(rate, [f"AdamW(decay: (lambda: {decay}, {EVERY_ROLE}))"], make)
 
 
 def clip_norm_per_layer(rate, bound):

@@ -31,7 +31,6 @@ class Stepper:
         self.net = net
         self.parameters = {p.name: jnp.array(p.read().numpy()) for p in net.parameters}
         self.weights = {p.name: p.role == "weight" for p in net.parameters}
-        self.averaged = None
         self.begin()
 
     def clear(self):
@@ -42,6 +41,9 @@ class Stepper:
         self.parameters = self.change(gradients)
         for p in self.net.parameters:
             p.write(torch.tensor(np.array(self.parameters[p.name])))
+
+    def mean(self):
+        return None
 
 
 @dataclass
@@ -58,6 +60,33 @@ class Optax(Stepper):
         self.see(gradients, self.state, self.parameters)
         updates, self.state = self.optimizer.update(gradients, self.state, self.parameters)
         return self.after(optax.apply_updates(self.parameters, updates), self.weights)
+
+
+@dataclass
+class Averaged(Optax):
+    """A running mean of the parameters after each step, by a transformation of optax."""
+
+    average: Callable = None
+
+    def begin(self):
+        super().begin()
+        self.averaging = self.average()
+        self.average_state = self.averaging.init(self.parameters)
+
+    def change(self, gradients):
+        parameters = super().change(gradients)
+        self.now, self.average_state = self.averaging.update(parameters, self.average_state)
+        return parameters
+
+    def mean(self):
+        # JAX puts names in an order of its own.
+        values = [np.array(self.now[p.name]).reshape(-1) for p in self.net.parameters]
+        return torch.tensor(np.concatenate(values)).double()
+
+
+def corrected_average(rate, decay):
+    ron = written(rate, average=f"Exponential(decay: {decay}, bias_correction: true)")
+    return Averaged(ron, lambda _: optax.sgd(rate), average=lambda: optax.ema(decay))
 
 
 def see(values, corner):

@@ -40,6 +40,9 @@ struct Case {
     after: Vec<Moment>,
     /// The outputs for the first batch in evaluation, at the end.
     evaluated: Vec<f64>,
+    /// The mean of the parameters, at the end.
+    #[serde(default)]
+    averaged: Option<Vec<f64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,11 +67,13 @@ struct Distances {
     parameters: Vec<f64>,
     losses: Vec<f64>,
     evaluated: f64,
+    averaged: Option<f64>,
 }
 
 impl Distances {
     fn worst(&self) -> f64 {
         let all = self.parameters.iter().chain(&self.losses).chain([&self.evaluated]);
+        let all = all.chain(&self.averaged);
         // A NaN must not be passed over, as `f64::max` does.
         all.fold(0.0, |worst, &next| if next <= worst { worst } else { next })
     }
@@ -106,7 +111,7 @@ impl Case {
         let total_steps = self.after.last().expect("a case has its moments").step;
         let inputs = converted::<T>(&self.inputs);
         let batches = inputs.len() / self.input.len() / self.batch;
-        let mut distances = Distances { parameters: vec![], losses: vec![], evaluated: 0.0 };
+        let (mut of_parameters, mut of_losses) = (vec![], vec![]);
         let mut moments = self.after.iter().peekable();
         for step in 0..total_steps {
             let batch = step as usize % batches;
@@ -129,15 +134,21 @@ impl Case {
             }
             if let Some(moment) = moments.next_if(|moment| moment.step == step + 1) {
                 let values = &program.parameters.values;
-                distances.parameters.push(distance(values, &moment.parameters));
-                distances.losses.push(distance(&[loss], &[moment.loss]));
+                of_parameters.push(distance(values, &moment.parameters));
+                of_losses.push(distance(&[loss], &[moment.loss]));
             }
         }
         self.begin(&mut program, &inputs, 0);
         program.forward(Mode::Evaluate);
         let outputs: Vec<T> = program.output().iter().copied().collect();
-        distances.evaluated = distance(&outputs, &self.evaluated);
-        distances
+        Distances {
+            parameters: of_parameters,
+            losses: of_losses,
+            evaluated: distance(&outputs, &self.evaluated),
+            averaged: self.averaged.as_ref().map(|theirs| {
+                distance(stepper.averaged().expect("a case with a mean asks for one"), theirs)
+            }),
+        }
     }
 
     fn begin<T: Scalar>(&self, program: &mut Program<T>, inputs: &[T], batch: usize) {
@@ -209,6 +220,10 @@ fn compare() -> (String, Vec<String>) {
             beyond.push(format!("{file}: {}: f64 {double:?}, f32 {single:?}", case.name));
         }
     }
+    page += "\n## By their formula only\n\n";
+    for (name, reason) in FORMULA_ONLY {
+        page += &format!("- `{name}`: {reason}\n");
+    }
     (page, beyond)
 }
 
@@ -243,6 +258,52 @@ fn the_page_names_the_cases_that_there_are() {
     };
     assert_eq!(named(&page), named(&compare().0), "`tools/oracle/run.sh` writes the page anew");
 }
+
+/// The names of an enum's variants, in its source under `crates`.
+fn variants(path: &str, name: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let text = fs::read_to_string(path).expect("a source can be read");
+    let start = text.find(&format!("pub enum {name} {{\n")).expect("the enum is there");
+    let body = text[start..].split("\n}\n").next().unwrap_or_default();
+    let lines = body.lines().skip(1).filter_map(|line| line.strip_prefix("    "));
+    let names = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+    names.map(|line| line.split(['(', ',', ' ']).next().unwrap_or_default().to_string()).collect()
+}
+
+/// Those of the names that stand in no fixture.
+fn without_case(names: &[String]) -> Vec<&str> {
+    assert!(!names.is_empty(), "nothing to look for");
+    let descriptions: Vec<String> = cases()
+        .into_iter()
+        .map(|(_, case)| format!("{:?} {:?} {:?}", case.model, case.loss, case.optimizer))
+        .collect();
+    let has = |text: &String, name: &str| {
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.any(|word| word == name)
+    };
+    let names = names.iter().map(String::as_str);
+    names.filter(|name| !descriptions.iter().any(|text| has(text, name))).collect()
+}
+
+#[test]
+fn what_has_no_case_says_why() {
+    let of = [
+        ("core/src/layers/mod.rs", "Layer"),
+        ("core/src/losses/mod.rs", "Loss"),
+        ("optim/src/transforms/mod.rs", "Transform"),
+        ("optim/src/constraint.rs", "Constraint"),
+        ("optim/src/schedule.rs", "Schedule"),
+    ];
+    let names: Vec<String> = of.iter().flat_map(|(path, name)| variants(path, name)).collect();
+    let said: Vec<&str> = FORMULA_ONLY.iter().map(|(name, _)| *name).collect();
+    let help = "a new one gets a case in tools/oracle/cases.py, or its reason in FORMULA_ONLY";
+    assert_eq!(without_case(&names), said, "{help}");
+    assert_eq!(without_case(&["Tanh".to_string(), "Fourier".to_string()]), ["Fourier"]);
+}
+
+/// What no one else has, or no one else exactly, and why; in the order of the sources.
+const FORMULA_ONLY: [(&str, &str); 1] =
+    [("PositionalEncoding", "none of the frameworks at hand has it as a layer")];
 
 const HEAD: &str = "\
 # Against other frameworks
