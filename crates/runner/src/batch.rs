@@ -8,7 +8,8 @@ use crate::data::{SampleTargets, Samples};
 /// Targets of the current batch, in room for the largest; its inputs go straight to the program.
 #[derive(Debug)]
 pub(crate) struct Batch<T> {
-    rows: usize,
+    /// Number of targets.
+    count: usize,
     classes: Vec<u32>,
     values: Array2<T>,
 }
@@ -16,11 +17,12 @@ pub(crate) struct Batch<T> {
 impl<T: Scalar> Batch<T> {
     /// Room for batches of up to `capacity` rows of `samples`.
     pub(crate) fn new(capacity: usize, samples: &Samples<T>) -> Self {
+        let capacity = capacity * samples.predictions_per_row;
         let (classes, values) = match &samples.targets {
             SampleTargets::Classes(_) => (vec![0; capacity], Array2::zeros((0, 0))),
             SampleTargets::Values(all) => (vec![], Array2::zeros((capacity, all.ncols()))),
         };
-        Self { rows: 0, classes, values }
+        Self { count: 0, classes, values }
     }
 
     /// Copies these rows into the program's input and their targets here.
@@ -29,27 +31,29 @@ impl<T: Scalar> Batch<T> {
         for (mut to, &row) in input.rows_mut().into_iter().zip(rows) {
             to.assign(&samples.inputs.row(row as usize));
         }
+        let n = samples.predictions_per_row;
+        let places = rows.iter().flat_map(|&row| row as usize * n..(row as usize + 1) * n);
         match &samples.targets {
             SampleTargets::Classes(all) => {
-                for (to, &row) in self.classes.iter_mut().zip(rows) {
-                    *to = all[row as usize];
+                for (to, place) in self.classes.iter_mut().zip(places) {
+                    *to = all[place];
                 }
             }
             SampleTargets::Values(all) => {
-                for (mut to, &row) in self.values.rows_mut().into_iter().zip(rows) {
-                    to.assign(&all.row(row as usize));
+                for (mut to, place) in self.values.rows_mut().into_iter().zip(places) {
+                    to.assign(&all.row(place));
                 }
             }
         }
-        self.rows = rows.len();
+        self.count = rows.len() * n;
     }
 
     /// The targets of the loaded rows.
     pub(crate) fn targets(&self) -> Targets<'_, T> {
         if self.classes.is_empty() {
-            Targets::Values(self.values.slice_axis(Axis(0), Slice::from(..self.rows)))
+            Targets::Values(self.values.slice_axis(Axis(0), Slice::from(..self.count)))
         } else {
-            Targets::Classes(&self.classes[..self.rows])
+            Targets::Classes(&self.classes[..self.count])
         }
     }
 }

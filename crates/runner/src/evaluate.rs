@@ -35,7 +35,7 @@ pub(crate) fn evaluate<T: Scalar>(
         let inputs = samples.inputs.slice_axis(Axis(0), Slice::from(start..end));
         program.begin(end - start).assign(&inputs);
         program.forward(Mode::Evaluate);
-        let targets = samples.targets.between(start, end);
+        let targets = samples.targets_of(start, end);
         loss += program.loss(targets) * (end - start) as f64;
         for score in &mut scores {
             score.add(program.output(), targets, scale);

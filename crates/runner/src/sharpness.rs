@@ -39,7 +39,7 @@ pub(crate) fn sharpness<T: Scalar>(
         program.parameters.values.copy_from_slice(point);
         program.begin(inputs.nrows()).assign(&inputs);
         program.forward(Mode::Evaluate);
-        program.backward(targets.between(0, inputs.nrows()));
+        program.backward(targets.between(0, inputs.nrows() * data.train.predictions_per_row));
         program.parameters.gradients.clone()
     };
     largest_eigenvalue(&center, &mut gradient_at)

@@ -17,6 +17,8 @@ pub struct Dataset {
     pub targets: RawTargets,
     /// The last rows are a fixed test part of this size; 0 if there is none.
     pub test_rows: usize,
+    /// Number of different ids, where the inputs are ids of tokens; these are 0 to one less.
+    pub vocabulary: Option<usize>,
     /// The test parts of each seed, where a file lists them.
     pub test_lists: Option<TestRows>,
     /// One name a column of the inputs.
@@ -75,15 +77,40 @@ impl Dataset {
         input_names: Vec<String>,
     ) -> Self {
         let digest = digest(input_shape, &inputs, &targets, test_rows);
-        let dataset =
-            Self { input_shape, inputs, targets, test_rows, test_lists: None, input_names, digest };
+        let dataset = Self {
+            input_shape,
+            inputs,
+            targets,
+            test_rows,
+            vocabulary: None,
+            test_lists: None,
+            input_names,
+            digest,
+        };
         let (rows, width) = (dataset.rows(), input_shape.len());
         let (values, targets) = (dataset.inputs.len(), dataset.targets.len());
+        let most = input_shape.predictions().0;
+        let per_row = dataset.predictions_per_row();
+        assert!(per_row == 1 || per_row == most, "{per_row} targets a row of {most}");
         assert!(rows > test_rows, "{rows} rows, {test_rows} of them for the test");
         assert!(values == rows * width, "{values} inputs for {rows} rows of {width}");
-        assert!(targets == rows * dataset.targets.columns(), "{targets} targets, {rows} rows");
+        let expected = rows * dataset.predictions_per_row() * dataset.targets.columns();
+        assert!(targets == expected, "{targets} targets, {rows} rows");
         assert!(dataset.input_names.len() == width, "one name a column of {width}");
         dataset
+    }
+
+    /// Sequences of ids of tokens, with a class for each.
+    pub(super) fn of_ids(
+        tokens: usize,
+        ids: Vec<f64>,
+        targets: RawTargets,
+        vocabulary: usize,
+    ) -> Self {
+        let shape = Shape::Tokens { tokens, features: 1 };
+        let names = (0..tokens).map(|token| format!("token {token}")).collect();
+        let dataset = Self::new(shape, Values::Numbers(ids), targets, 0, names);
+        Self { vocabulary: Some(vocabulary), ..dataset }
     }
 
     /// The same rows, with these test parts.
@@ -99,7 +126,12 @@ impl Dataset {
 
     /// Number of rows, the fixed test part included.
     pub fn rows(&self) -> usize {
-        self.targets.len() / self.targets.columns()
+        self.inputs.len() / self.input_shape.len()
+    }
+
+    /// Targets of a row: one, or one for each token.
+    pub fn predictions_per_row(&self) -> usize {
+        self.targets.len() / self.targets.columns() / self.rows()
     }
 
     /// Numbers of classes, or of target numbers a row.
@@ -144,6 +176,13 @@ impl Dataset {
                 "data.split.pooled",
                 "the source has no test part of its own",
                 "leave `pooled` out",
+            ));
+        }
+        if self.vocabulary.is_some() && data.inputs != Scaling::AsIs {
+            mistakes.push(Mistake::new(
+                "data.inputs",
+                format!("the inputs are numbers of tokens, {:?} scales quantities", data.inputs),
+                "leave `inputs` out",
             ));
         }
         if let RawTargets::Classes { rows, names } = &self.targets

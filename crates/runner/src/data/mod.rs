@@ -25,8 +25,10 @@ mod idx;
 mod iris;
 mod line;
 mod moons;
+mod sequences;
 mod spirals;
 mod table;
+mod text;
 mod xor;
 
 pub(crate) use file::is_missing;

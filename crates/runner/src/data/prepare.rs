@@ -35,14 +35,16 @@ pub struct Prepared<T> {
 pub struct Samples<T> {
     /// Inputs, (N, D), row after row in memory.
     pub inputs: Array2<T>,
-    /// Targets, N of them.
+    /// Targets, N of them, or N T for sequences with a target for each of T tokens.
     pub targets: SampleTargets<T>,
+    /// Targets of a row: one, or one for each token of a sequence.
+    pub predictions_per_row: usize,
 }
 
 /// Targets as the loss takes them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SampleTargets<T> {
-    /// The class of each row, (N).
+    /// The class of each prediction, (N).
     Classes(Vec<u32>),
     /// The wanted outputs, (N, K).
     Values(Array2<T>),
@@ -60,7 +62,7 @@ impl<T> Prepared<T> {
 }
 
 impl<T> SampleTargets<T> {
-    /// The targets of rows `start..end`.
+    /// Targets `start..end`.
     pub fn between(&self, start: usize, end: usize) -> Targets<'_, T> {
         match self {
             SampleTargets::Classes(classes) => Targets::Classes(&classes[start..end]),
@@ -76,6 +78,12 @@ impl<T> Samples<T> {
     pub fn rows(&self) -> usize {
         self.inputs.nrows()
     }
+
+    /// The targets of rows `start..end`.
+    pub fn targets_of(&self, start: usize, end: usize) -> Targets<'_, T> {
+        let n = self.predictions_per_row;
+        self.targets.between(start * n, end * n)
+    }
 }
 
 impl Dataset {
@@ -89,9 +97,14 @@ impl Dataset {
         let mistakes = self.check(data, kind);
         assert!(mistakes.is_empty(), "mistakes are shown before data is prepared: {mistakes:?}");
         let available = self.available(&data.split);
+        let per_row = self.predictions_per_row();
+        let places = |rows: &[usize]| -> Vec<usize> {
+            rows.iter().flat_map(|&row| row * per_row..(row + 1) * per_row).collect()
+        };
         let classes = match &self.targets {
-            RawTargets::Classes { rows, .. } => Some(&rows[..available.pool]),
-            RawTargets::Numbers { .. } => None,
+            // A row of many classes is of none.
+            RawTargets::Classes { rows, .. } if per_row == 1 => Some(&rows[..available.pool]),
+            RawTargets::Classes { .. } | RawTargets::Numbers { .. } => None,
         };
         let listed = self.test_lists.as_ref().map(|test| {
             let line = data.split.seed.unwrap_or(seed) as usize;
@@ -110,12 +123,12 @@ impl Dataset {
         let targets = match &self.targets {
             RawTargets::Classes { .. } => None,
             RawTargets::Numbers { rows, names } => {
-                let fitted = data.targets.fit(rows, names.len(), &parts.train);
+                let fitted = data.targets.fit(rows, names.len(), &places(&parts.train));
                 notes.extend(note_unscalable("target", data.targets, &fitted, names));
                 Some(fitted)
             }
         };
-        let class_counts = self.class_counts(&train_rows);
+        let class_counts = self.class_counts(&places(&train_rows));
         notes.extend(self.note_missing_classes(&class_counts));
 
         let samples = |rows: &[usize]| Samples {
@@ -123,7 +136,8 @@ impl Dataset {
                 Values::Bytes(bytes) => gather(bytes, rows, &inputs, width),
                 Values::Numbers(numbers) => gather(numbers, rows, &inputs, width),
             },
-            targets: self.sample_targets(rows, kind, targets.as_ref()),
+            targets: self.sample_targets(&places(rows), kind, targets.as_ref()),
+            predictions_per_row: per_row,
         };
         let optional = |rows: &[usize]| (!rows.is_empty()).then(|| samples(rows));
         let train = samples(&train_rows);

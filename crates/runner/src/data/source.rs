@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::Files;
 use super::{Column, Dataset, Header, Target};
-use super::{circles, digits, idx, iris, line, moons, spirals, table, xor};
+use super::{circles, digits, idx, iris, line, moons, sequences, spirals, table, text, xor};
 
 /// Where rows come from: embedded, made by a formula, or read from files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,39 @@ pub enum Source {
         #[serde(default)]
         seed: u64,
     },
+    /// Sequences of numbers, two of them marked; the target is the sum of the two.
+    Adding {
+        /// Tokens of a sequence.
+        length: usize,
+        /// Sequences.
+        samples: usize,
+        /// Seed of the sequences; the run's seed does not change them.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// Symbols to be given back after a delay; a class a token.
+    Copying {
+        /// Tokens from the last symbol to the signal that asks for them.
+        delay: usize,
+        /// Different symbols.
+        #[serde(default = "sequences::default_symbols")]
+        symbols: usize,
+        /// Symbols of a sequence.
+        #[serde(default = "sequences::default_length")]
+        length: usize,
+        /// Sequences.
+        samples: usize,
+        /// Seed of the sequences; the run's seed does not change them.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// A file of text as numbers of characters; the class of each token is the next character.
+    Text {
+        /// The file, in UTF-8.
+        path: String,
+        /// Characters a row.
+        length: usize,
+    },
     /// Pictures and labels in the IDX format of MNIST, plain or gzip.
     Idx {
         /// File of the training pictures.
@@ -113,6 +146,11 @@ impl Source {
             &Source::Circles { samples, noise, factor, seed } => {
                 circles::recipe(samples, noise, factor, seed)
             }
+            &Source::Adding { length, samples, seed } => sequences::adding(length, samples, seed),
+            &Source::Copying { delay, symbols, length, samples, seed } => {
+                sequences::copying(delay, symbols, length, samples, seed)
+            }
+            Source::Text { path, length } => text::recipe(path, *length),
             Source::Idx { train_images, train_labels, test_images, test_labels } => {
                 idx::recipe(train_images, train_labels, test_images, test_labels)
             }

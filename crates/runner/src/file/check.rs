@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use gradus_core::{BuildError, Graph, Initialization, Layer, Loss, Mistake, Program, TargetKind};
+use gradus_core::{
+    BuildError, Graph, Initialization, Layer, Loss, Mistake, Program, Shape, TargetKind,
+};
 
 use super::tree::{Kind, Node};
 use super::{LARGEST_FILE, token_numbers};
@@ -291,7 +293,17 @@ fn model(
     };
     let width = dataset.target_width();
     let mut found = Vec::new();
-    if let Err(message) = experiment.loss.check_output(graph.output_shape(), width) {
+    let output = graph.output_shape();
+    let ((made, outputs), wanted) = (output.predictions(), dataset.predictions_per_row());
+    if made != wanted {
+        let message =
+            format!("the network makes {made} predictions a sample, the data has {wanted}");
+        let help = "a network that ends in one prediction for each target, token by token";
+        found.push(Mistake::new(place, message, help));
+        return found;
+    }
+    let output = if made == 1 { output } else { Shape::Features(outputs) };
+    if let Err(message) = experiment.loss.check_output(output, width) {
         let help = format!("the last Dense layer must have {width} units: `Dense({width})`");
         let last = layers.iter().rposition(|layer| matches!(layer, Layer::Dense(_)));
         let at = last.map_or(place.to_string(), |last| format!("{place}[{last}]"));
