@@ -159,8 +159,8 @@ impl<T: Scalar> Program<T> {
     }
 
     /// The loss it is held against.
-    pub fn loss_kind(&self) -> Loss {
-        self.loss
+    pub fn loss_kind(&self) -> &Loss {
+        &self.loss
     }
 
     /// Takes the next `rows` samples: their inputs are to be written to the view, (N, D).

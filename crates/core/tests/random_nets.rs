@@ -103,7 +103,7 @@ fn net(number: usize) -> GradientCase {
         build(&layers).expect("a dense layer fits anything").output_shape().predictions();
     // A single class has a cross-entropy of 0 whatever the net.
     let losses = if width > 1 { &LOSSES[..] } else { &LOSSES[..2] };
-    let loss = losses[stream.below(losses.len() as u64) as usize];
+    let loss = losses[stream.below(losses.len() as u64) as usize].clone();
     GradientCase { name: "random net", input, inputs, layers, loss, rows }
 }
 
@@ -112,7 +112,7 @@ fn check(case: &GradientCase, number: usize, spoil: impl Fn(&mut [f64])) -> Vec<
     let mode = Mode::Train { step: number as u64 };
     let mut program = case.compile::<f64>(case.rows);
     let samples = case.draw(case.rows);
-    let targets = samples.targets(case.loss);
+    let targets = samples.targets(&case.loss);
     program.begin(case.rows).assign(&samples.inputs);
     program.forward(mode);
     program.backward(targets);

@@ -94,7 +94,7 @@ impl Case {
     fn program<T: Scalar>(&self) -> Program<T> {
         let graph = Graph::build(self.input, &self.model, Initialization::default());
         let graph = graph.unwrap_or_else(|errors| panic!("{}: {errors:?}", self.name));
-        let mut program = Program::compile(graph, self.loss, self.batch);
+        let mut program = Program::compile(graph, self.loss.clone(), self.batch);
         let names: Vec<&str> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
         let ours: Vec<&str> =
             program.parameters.ranges.iter().map(|range| range.name.as_str()).collect();

@@ -20,11 +20,10 @@ fn parameters() -> Parameters<f64> {
 
 const ROWS: u64 = 8;
 
-type OfStrength = fn(Strength) -> Transform;
 type Value = fn(lambda: f64, w: &[f64]) -> f64;
 
 /// Each penalty of the catalogue with its value as stated.
-fn penalty_cases() -> Vec<(OfStrength, Value)> {
+fn penalty_cases() -> Vec<(fn(Strength) -> Transform, Value)> {
     vec![
         (Transform::L2, |lambda, w| 0.5 * lambda * w.iter().map(|w| w * w).sum::<f64>()),
         (Transform::L1, |lambda, w| lambda * w.iter().map(|w| w.abs()).sum::<f64>()),

@@ -94,7 +94,7 @@ impl<'a> Survey<'a> {
             metric: judge.metric,
             split: judge.split,
             at: judge.at,
-            loss: experiment.loss,
+            loss: experiment.loss.clone(),
         };
         Self { results, facets: facets(&cells), cells, judged }
     }
@@ -226,8 +226,8 @@ impl Measure {
     }
 
     /// This metric on `split` at the end.
-    pub(crate) fn of(metric: Metric, loss: Loss, split: Part) -> Self {
-        Self { metric, split, at: At::Final, loss }
+    pub(crate) fn of(metric: Metric, loss: &Loss, split: Part) -> Self {
+        Self { metric, split, at: At::Final, loss: loss.clone() }
     }
 
     fn judge(&self) -> Judge {
@@ -265,8 +265,8 @@ impl Measure {
             Metric::BalancedAccuracy => "balanced accuracy (mean recall)".to_string(),
             Metric::Rmse => "root mean squared error (units of the file)".to_string(),
             Metric::Mae => "mean absolute error (units of the file)".to_string(),
-            Metric::Loss => loss_name(self.loss).to_string(),
-            Metric::PenalizedLoss => format!("{} with penalties", loss_name(self.loss)),
+            Metric::Loss => loss_name(&self.loss).to_string(),
+            Metric::PenalizedLoss => format!("{} with penalties", loss_name(&self.loss)),
             _ => metric_words(self.metric),
         }
     }
@@ -301,10 +301,14 @@ pub(crate) fn metric_words(metric: Metric) -> String {
 }
 
 /// A loss with its unit, for axes.
-pub(crate) fn loss_name(loss: Loss) -> &'static str {
+pub(crate) fn loss_name(loss: &Loss) -> &'static str {
     match loss {
         Loss::HalfMse => "half mean squared error",
         Loss::Mse => "mean squared error",
-        Loss::CrossEntropy => "cross-entropy (nats)",
+        Loss::Mae => "mean absolute error",
+        Loss::Huber(_) => "Huber loss",
+        Loss::CrossEntropy | Loss::CrossEntropyWith { .. } => "cross-entropy (nats)",
+        Loss::BinaryCrossEntropy => "binary cross-entropy (nats)",
+        Loss::Hinge => "hinge loss",
     }
 }

@@ -216,12 +216,14 @@ impl Default for Sweep {
     }
 }
 
+const ACCURACY: &[Metric] = &[Metric::Accuracy];
+
 impl Experiment {
     /// What is measured beside the loss.
     pub fn metrics(&self) -> &[Metric] {
         match &self.metrics {
             Some(metrics) => metrics,
-            None if self.loss.target_kind() == TargetKind::Classes => &[Metric::Accuracy],
+            None if self.loss.target_kind() == TargetKind::Classes => ACCURACY,
             None => &[],
         }
     }
@@ -234,9 +236,13 @@ impl Experiment {
     }
 
     /// Writes every default that depends on the data out: afterwards `metrics`, `evaluate` and
-    /// `judge` are all there. `parts` are the parts that the data holds.
+    /// `judge` are all there. `parts` are the parts that the data holds, `has_classes`
+    /// whether its targets are classes.
     #[must_use]
-    pub fn resolved(mut self, parts: &[Part]) -> Self {
+    pub fn resolved(mut self, parts: &[Part], has_classes: bool) -> Self {
+        if self.metrics.is_none() && has_classes && self.loss.target_kind() == TargetKind::Any {
+            self.metrics = Some(ACCURACY.to_vec());
+        }
         self.judge = Some(self.judge_among(parts));
         self.metrics = Some(self.metrics().to_vec());
         if self.evaluate.is_none() {

@@ -58,7 +58,7 @@ fn check_cell(experiment: &Experiment, data: &Prepared<f64>, seed: u64) -> (Grad
     let rows: Vec<u32> = (0..data.train.rows().min(ROWS) as u32).collect();
     let graph = Graph::build(data.input_shape, &experiment.model, experiment.init.drawn())
         .expect("the model was checked against the data");
-    let mut program: Program<f64> = Program::compile(graph, experiment.loss, rows.len());
+    let mut program: Program<f64> = Program::compile(graph, experiment.loss.clone(), rows.len());
     program.initialize(seed);
     if let Some(weights) = experiment.init.content() {
         weights.put_into(&mut program);

@@ -12,6 +12,7 @@ mod plan;
 mod train;
 mod batch;
 mod score;
+mod constant;
 mod evaluate;
 mod curves;
 mod sharpness;

@@ -42,7 +42,7 @@ struct Identity<'a> {
     init: Option<Initialization>,
     /// Digest of the weights that are read in its place.
     weights: Option<&'a str>,
-    loss: Loss,
+    loss: &'a Loss,
     metrics: &'a [Metric],
     evaluate: &'a [Part],
     /// With shorthands written out: what they stand for is the same run.
@@ -138,7 +138,7 @@ fn description(experiment: &Experiment, seed: u64, data: &DataSummary) -> String
             Init::Draw(_) => None,
             Init::Weights { .. } => Some(&data.weights),
         },
-        loss: experiment.loss,
+        loss: &experiment.loss,
         metrics: experiment.metrics(),
         evaluate: experiment.evaluated(),
         optimizer: experiment.optimizer.written_out(),

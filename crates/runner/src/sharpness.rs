@@ -28,7 +28,8 @@ pub(crate) fn sharpness<T: Scalar>(
     }
     let graph = Graph::build(data.input_shape, &experiment.model, experiment.init.drawn())
         .expect("the model was checked against the data");
-    let mut program: Program<f64> = Program::compile(graph, experiment.loss, data.train.rows());
+    let mut program: Program<f64> =
+        Program::compile(graph, experiment.loss.clone(), data.train.rows());
     let inputs: Array2<f64> = data.train.inputs.mapv(|value| value.to_f64());
     let targets = match &data.train.targets {
         SampleTargets::Classes(classes) => SampleTargets::Classes(classes.clone()),

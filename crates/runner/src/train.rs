@@ -7,9 +7,10 @@ use gradus_core::{Graph, Mode, Program, Scalar, Stream};
 use gradus_optim::{Clock, Stepper};
 
 use crate::batch::Batch;
+use crate::constant::constant_loss;
 use crate::curves::Curves;
 use crate::data::Prepared;
-use crate::evaluate::{constant_loss, evaluate, evaluate_loss, judged};
+use crate::evaluate::{evaluate, evaluate_loss, judged};
 use crate::experiment::{Experiment, Order, Quantity};
 use crate::record::{Curve, NamedArray, Outcome};
 use crate::sharpness::sharpness;
@@ -124,7 +125,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let graph = Graph::build(data.input_shape, &experiment.model, experiment.init.drawn())
             .expect("the model was checked against the data");
         let capacity = batch_rows.max(EVALUATION_ROWS.min(rows));
-        let mut program = Program::compile(graph, experiment.loss, capacity);
+        let mut program = Program::compile(graph, experiment.loss.clone(), capacity);
         program.initialize(seed);
         if let Some(weights) = experiment.init.content() {
             weights.put_into(&mut program);
@@ -287,7 +288,8 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     fn finish(mut self, diverged: Option<Outcome>) -> Trained {
-        let constant_loss = constant_loss(self.experiment.loss, &self.data.train);
+        let constant_loss =
+            constant_loss(&self.experiment.loss, &self.data.train, self.program.output().ncols());
         let outcome = diverged.unwrap_or_else(|| {
             if self.loss_at_end() > self.bound() {
                 let step = self.first_above.unwrap_or(self.clock.step);

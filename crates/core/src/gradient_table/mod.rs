@@ -92,7 +92,7 @@ impl GradientCase {
             ..Initialization::default()
         };
         let graph = Graph::build(self.input, &self.layers, normal).expect("the case fits");
-        let mut program = Program::compile(graph, self.loss, capacity);
+        let mut program = Program::compile(graph, self.loss.clone(), capacity);
         program.initialize(11);
         program
     }
@@ -109,7 +109,8 @@ impl GradientCase {
             })
         });
         let predictions = rows * count;
-        let classes = (0..predictions).map(|_| stream.below(width as u64) as u32).collect();
+        // One output tells two classes apart.
+        let classes = (0..predictions).map(|_| stream.below(width.max(2) as u64) as u32).collect();
         let normal = || T::from_f64(stream.normal());
         let values = Array2::from_shape_simple_fn((predictions, width), normal);
         CaseSamples { inputs, classes, values }
@@ -123,18 +124,19 @@ impl GradientCase {
         let (dirt, samples) = (self.draw(self.rows + 3), self.draw(self.rows));
         program.begin(self.rows + 3).assign(&dirt.inputs);
         program.forward(Mode::Train { step: 3 });
-        program.backward(dirt.targets(self.loss));
+        program.backward(dirt.targets(&self.loss));
         program.begin(self.rows).assign(&samples.inputs);
-        check_gradients(&mut program, samples.targets(self.loss), mode)
+        check_gradients(&mut program, samples.targets(&self.loss), mode)
     }
 }
 
 impl<T: Scalar> CaseSamples<T> {
     /// The targets as `loss` takes them.
-    pub fn targets(&self, loss: Loss) -> Targets<'_, T> {
+    pub fn targets(&self, loss: &Loss) -> Targets<'_, T> {
         match loss.target_kind() {
             TargetKind::Classes => Targets::Classes(&self.classes),
-            TargetKind::Values => Targets::Values(self.values.view()),
+            TargetKind::Any if self.values.ncols() == 1 => Targets::Classes(&self.classes),
+            TargetKind::Values | TargetKind::Any => Targets::Values(self.values.view()),
         }
     }
 }

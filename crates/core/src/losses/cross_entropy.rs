@@ -44,7 +44,7 @@ pub(super) fn differentiate<T: Scalar>(
 }
 
 /// The largest logit is subtracted before `exp`, so that nothing can overflow.
-fn maximum<T: Scalar>(row: ArrayView1<'_, T>) -> T {
+pub(super) fn maximum<T: Scalar>(row: ArrayView1<'_, T>) -> T {
     row.iter().copied().fold(row[0], |largest, logit| if logit > largest { logit } else { largest })
 }
 

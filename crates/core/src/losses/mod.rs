@@ -1,27 +1,53 @@
-//! The registry of losses: one file each, three lines here.
+//! The registry of losses: one file each, a few lines here.
 
-mod cross_entropy;
 mod half_mse;
 mod mse;
+mod mae;
+mod huber;
+mod cross_entropy;
+mod cross_entropy_with;
+mod binary_cross_entropy;
+mod hinge;
 
 use std::fmt;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
-use crate::{Scalar, Shape};
+use self::cross_entropy_with::Weighting;
+use crate::{Mistake, Scalar, Shape};
 
 /// The loss that training lowers. Each is a mean over the samples of the batch; the factors
 /// between them are stated by [`Loss::factor`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Loss {
     /// `1/(2n) Σₙ Σₖ (y - t)²`: half the sum over outputs, mean over samples.
     HalfMse,
     /// `1/(nK) Σₙ Σₖ (y - t)²`: mean over samples and outputs.
     Mse,
+    /// `1/(nK) Σₙ Σₖ |y - t|`.
+    Mae,
+    /// `Mse/2` where `|y - t|` is below this δ, else `δ (|y - t| - δ/2)`; mean over samples and
+    /// outputs.
+    Huber(f64),
     /// `-1/n Σₙ ln softmax(z)[t]`, in nats.
     CrossEntropy,
+    /// The same with smoothed labels and weighted classes; the mean is by weight.
+    CrossEntropyWith {
+        /// The share of each label that is spread over all classes.
+        #[serde(default)]
+        label_smoothing: f64,
+        /// A factor for each class; when left out, 1 for all.
+        #[serde(default)]
+        class_weights: Vec<f64>,
+    },
+    /// `1/(nK) Σₙ Σₖ (ln(1 + exp z) - t z)`, in nats: each output a logit of its own. Of two
+    /// classes one output is enough.
+    BinaryCrossEntropy,
+    /// One output for two classes: `1/n Σₙ max(0, 1 ∓ z)`; else
+    /// `1/(nC) Σₙ Σ_{c≠t} max(0, 1 - z[t] + z[c])`.
+    Hinge,
 }
 
 /// What a batch is held against.
@@ -40,28 +66,86 @@ pub enum TargetKind {
     Classes,
     /// Numbers; classes are turned into one-hot rows for such a loss.
     Values,
+    /// Either, as the data has them.
+    Any,
 }
 
 impl Loss {
     /// The kind of targets it takes.
-    pub fn target_kind(self) -> TargetKind {
+    pub fn target_kind(&self) -> TargetKind {
         match self {
-            Loss::HalfMse | Loss::Mse => TargetKind::Values,
-            Loss::CrossEntropy => TargetKind::Classes,
+            Loss::HalfMse | Loss::Mse | Loss::Mae | Loss::Huber(_) => TargetKind::Values,
+            Loss::CrossEntropy | Loss::CrossEntropyWith { .. } | Loss::Hinge => TargetKind::Classes,
+            Loss::BinaryCrossEntropy => TargetKind::Any,
         }
     }
 
-    /// Whether a network whose output has this shape can be trained on `width` targets
-    /// (classes, or numbers a sample).
+    /// Everything that is wrong with its options.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let mut found = Vec::new();
+        match self {
+            Loss::Huber(delta) => {
+                let holds = delta.is_finite() && *delta > 0.0;
+                found.extend(Mistake::unless(holds, "[0]", "delta", delta, "above 0"));
+            }
+            Loss::CrossEntropyWith { label_smoothing, class_weights } => {
+                let holds = (0.0..1.0).contains(label_smoothing);
+                let (place, allowed) = ("label_smoothing", "from 0 to below 1");
+                found.extend(Mistake::unless(holds, place, place, label_smoothing, allowed));
+                for (class, weight) in class_weights.iter().enumerate() {
+                    let place = format!("class_weights[{class}]");
+                    let holds = weight.is_finite() && *weight >= 0.0;
+                    found.extend(Mistake::unless(holds, place, "a weight", weight, "from 0"));
+                }
+                let is_none = !class_weights.is_empty() && class_weights.iter().all(|&w| w == 0.0);
+                if is_none {
+                    let message = "every class has the weight 0: there is nothing to train";
+                    let help = "allowed: at least one above 0";
+                    found.push(Mistake::new("class_weights", message, help));
+                }
+            }
+            _ => {}
+        }
+        found
+    }
+
+    /// What is wrong with its options for data with so many classes.
+    pub fn mistake_for_classes(&self, classes: usize) -> Option<Mistake> {
+        let Loss::CrossEntropyWith { class_weights, .. } = self else { return None };
+        let count = class_weights.len();
+        (count > 0 && count != classes).then(|| {
+            let message = format!("{count} class weights, the data has {classes} classes");
+            let help = "one weight a class, in the order of the classes; or leave it out";
+            Mistake::new("class_weights", message, help)
+        })
+    }
+
+    /// The numbers of outputs that fit the data: `width` classes, or numbers a sample.
+    pub fn outputs(&self, targets: TargetKind, width: usize) -> Vec<usize> {
+        let one_is_enough = matches!(self, Loss::BinaryCrossEntropy | Loss::Hinge);
+        if one_is_enough && targets == TargetKind::Classes && width == 2 {
+            vec![1, 2]
+        } else {
+            vec![width]
+        }
+    }
+
+    /// Whether a network whose output has this shape can be trained on targets of a kind and
+    /// `width` (classes, or numbers a sample).
     ///
     /// # Errors
     /// The rule that is broken, with both sizes.
-    pub fn check_output(self, output: Shape, width: usize) -> Result<(), String> {
-        let what = match self.target_kind() {
+    pub fn check_output(
+        &self,
+        output: Shape,
+        targets: TargetKind,
+        width: usize,
+    ) -> Result<(), String> {
+        let what = match targets {
             TargetKind::Classes => "classes",
-            TargetKind::Values => "target values a sample",
+            TargetKind::Values | TargetKind::Any => "target values a sample",
         };
-        if output.len() == width {
+        if self.outputs(targets, width).contains(&output.len()) {
             return Ok(());
         }
         Err(format!("the network ends in {output}, the data has {width} {what}"))
@@ -69,7 +153,8 @@ impl Loss {
 
     /// How this loss compares with the mean squared error over samples and outputs, for the
     /// report: a learning rate carries over from one to the other by this factor.
-    pub fn factor(self, outputs: usize) -> String {
+    pub fn factor(&self, outputs: usize) -> String {
+        let no_factor = "it has no constant factor to the squared losses";
         match self {
             Loss::HalfMse => format!(
                 "HalfMse is {} times Mse here (1/(2n) against 1/(nK), K = {outputs}): the same \
@@ -81,9 +166,40 @@ impl Loss {
                  learning rate makes steps that many times as large",
                 2.0 / outputs as f64
             ),
-            Loss::CrossEntropy => "CrossEntropy is a mean over samples, in nats; it has no \
-                                   constant factor to the squared losses"
-                .to_string(),
+            Loss::Mae => format!(
+                "Mae is a mean over samples and outputs whose gradient does not shrink near the \
+                 target; {no_factor}"
+            ),
+            Loss::Huber(delta) => format!(
+                "Huber({delta}) is half of Mse where every error is below {delta}, and grows \
+                 {delta} times as fast as Mae beyond"
+            ),
+            Loss::CrossEntropy => {
+                format!("CrossEntropy is a mean over samples, in nats; {no_factor}")
+            }
+            Loss::CrossEntropyWith { class_weights, .. } if class_weights.is_empty() => {
+                format!("CrossEntropyWith is a mean over samples, in nats; {no_factor}")
+            }
+            Loss::CrossEntropyWith { .. } => format!(
+                "CrossEntropyWith is a mean over samples by the weights of their classes, in \
+                 nats; {no_factor}"
+            ),
+            Loss::BinaryCrossEntropy => format!(
+                "BinaryCrossEntropy is a mean over samples and outputs, in nats; {no_factor}"
+            ),
+            Loss::Hinge => format!(
+                "Hinge is a mean over samples (of more than one output, over outputs too); \
+                 {no_factor}"
+            ),
+        }
+    }
+
+    /// What the mean over these targets divides by: their number, or the weight of their classes.
+    /// The loss of several batches together is their mean by this.
+    pub fn total_weight<T>(&self, targets: Targets<'_, T>) -> f64 {
+        match self {
+            Loss::CrossEntropyWith { .. } => self.weighting().total(targets.classes()),
+            _ => targets.rows() as f64,
         }
     }
 
@@ -91,11 +207,16 @@ impl Loss {
     ///
     /// # Panics
     /// If the targets are of another kind or another number of rows, or a class is not below K.
-    pub fn value<T: Scalar>(self, z: ArrayView2<'_, T>, targets: Targets<'_, T>) -> f64 {
+    pub fn value<T: Scalar>(&self, z: ArrayView2<'_, T>, targets: Targets<'_, T>) -> f64 {
         match self {
             Loss::HalfMse => half_mse::value(z, targets.values()),
             Loss::Mse => mse::value(z, targets.values()),
+            Loss::Mae => mae::value(z, targets.values()),
+            Loss::Huber(delta) => huber::value(*delta, z, targets.values()),
             Loss::CrossEntropy => cross_entropy::value(z, targets.classes()),
+            Loss::CrossEntropyWith { .. } => self.weighting().value(z, targets.classes()),
+            Loss::BinaryCrossEntropy => binary_cross_entropy::value(z, targets),
+            Loss::Hinge => hinge::value(z, targets.classes()),
         }
     }
 
@@ -104,7 +225,7 @@ impl Loss {
     /// # Panics
     /// As [`Loss::value`].
     pub fn differentiate<T: Scalar>(
-        self,
+        &self,
         z: ArrayView2<'_, T>,
         targets: Targets<'_, T>,
         dz: ArrayViewMut2<'_, T>,
@@ -112,14 +233,48 @@ impl Loss {
         match self {
             Loss::HalfMse => half_mse::differentiate(z, targets.values(), dz),
             Loss::Mse => mse::differentiate(z, targets.values(), dz),
+            Loss::Mae => mae::differentiate(z, targets.values(), dz),
+            Loss::Huber(delta) => huber::differentiate(*delta, z, targets.values(), dz),
             Loss::CrossEntropy => cross_entropy::differentiate(z, targets.classes(), dz),
+            Loss::CrossEntropyWith { .. } => {
+                self.weighting().differentiate(z, targets.classes(), dz)
+            }
+            Loss::BinaryCrossEntropy => binary_cross_entropy::differentiate(z, targets, dz),
+            Loss::Hinge => hinge::differentiate(z, targets.classes(), dz),
+        }
+    }
+
+    /// The options of cross-entropy.
+    fn weighting(&self) -> Weighting<'_> {
+        match self {
+            Loss::CrossEntropyWith { label_smoothing, class_weights } => {
+                Weighting { smoothing: *label_smoothing, weights: class_weights }
+            }
+            _ => Weighting { smoothing: 0.0, weights: &[] },
+        }
+    }
+
+    /// The name of its kind, as files write it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Loss::HalfMse => "HalfMse",
+            Loss::Mse => "Mse",
+            Loss::Mae => "Mae",
+            Loss::Huber(_) => "Huber",
+            Loss::CrossEntropy => "CrossEntropy",
+            Loss::CrossEntropyWith { .. } => "CrossEntropyWith",
+            Loss::BinaryCrossEntropy => "BinaryCrossEntropy",
+            Loss::Hinge => "Hinge",
         }
     }
 }
 
 impl fmt::Display for Loss {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, formatter)
+        match self {
+            Loss::Huber(delta) => write!(formatter, "Huber({delta})"),
+            other => formatter.write_str(other.kind()),
+        }
     }
 }
 

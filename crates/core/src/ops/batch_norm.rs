@@ -105,7 +105,12 @@ impl<T: Scalar> Operation<T> for BatchNorm {
             let mut mean = [0.0; SIDE_BY_SIDE];
             let mut variance = [0.0; SIDE_BY_SIDE];
             if let Mode::Train { .. } = pass.mode {
-                mean = sums(x, &block, |_, x| x).map(|sum| sum / m);
+                // From the first value on, so that equal values, however large, have no variance.
+                for (c, channel) in block.clone().enumerate() {
+                    mean[c] = x[[0, channel, 0]].to_f64();
+                }
+                let above_first = sums(x, &block, |c, x| x - mean[c]);
+                mean.iter_mut().zip(above_first).for_each(|(mean, sum)| *mean += sum / m);
                 variance = sums(x, &block, |c, x| (x - mean[c]).powi(2)).map(|sum| sum / m);
                 for (c, channel) in block.clone().enumerate() {
                     let follow = |running: T, now: f64| {

@@ -32,7 +32,9 @@ impl<T: Scalar> Operation<T> for LayerNorm {
         let kept = normalized.chunks_exact_mut(self.features).zip(inverses);
         for ((x, y), (normalized, inverse)) in rows.zip(kept) {
             let n = self.features as f64;
-            let mean = x.iter().map(|x| x.to_f64()).sum::<f64>() / n;
+            // From the first number on, so that equal numbers, however large, have no variance.
+            let first = x[0].to_f64();
+            let mean = first + x.iter().map(|x| x.to_f64() - first).sum::<f64>() / n;
             let variance = x.iter().map(|x| (x.to_f64() - mean).powi(2)).sum::<f64>() / n;
             let factor = 1.0 / (variance + self.epsilon).sqrt();
             *inverse = T::from_f64(factor);

@@ -32,7 +32,7 @@ pub(crate) fn accuracy(survey: &Survey<'_>) -> Option<Measure> {
     let experiment = &survey.results.experiment;
     let parts: &[Part] = survey.evaluated();
     let split = parts.iter().find(|&&part| part == survey.judged.split).or(parts.first())?;
-    let measure = Measure::of(Metric::Accuracy, experiment.loss, *split);
+    let measure = Measure::of(Metric::Accuracy, &experiment.loss, *split);
     let is_there = survey.records().any(|record| measure.curve(record).is_some());
     (experiment.metrics().contains(&Metric::Accuracy) && is_there).then_some(measure)
 }

@@ -53,7 +53,7 @@ pub(super) fn draw(survey: &Survey<'_>) -> Option<Canvas> {
     let width = 1500.0 + key.width().max(150.0) - 150.0;
     let subtitle = match survey.facets.len() {
         count if count > shown.len() => format!("{} of {count} panels shown", shown.len()),
-        _ => format!("{} against epochs", loss_name(survey.results.experiment.loss)),
+        _ => format!("{} against epochs", loss_name(&survey.results.experiment.loss)),
     };
     let mut sheet =
         Sheet::new(survey, (width, row_height * n_rows as f64), &subtitle, &legend(survey));
@@ -78,7 +78,7 @@ pub(super) fn draw(survey: &Survey<'_>) -> Option<Canvas> {
         };
         draw_panel(survey, &key, &mut sheet.canvas, &panel, series);
         panel.heading(&mut sheet.canvas, &heading);
-        panel.y_labels(&mut sheet.canvas, loss_name(survey.results.experiment.loss));
+        panel.y_labels(&mut sheet.canvas, loss_name(&survey.results.experiment.loss));
         panel.x_labels(&mut sheet.canvas, panel.bottom, "epoch");
         bottom = panel.bottom;
     }

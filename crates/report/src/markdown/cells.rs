@@ -62,7 +62,7 @@ fn number(value: f64, significant: i32) -> String {
 fn metrics(survey: &Survey<'_>) -> Vec<Measure> {
     let experiment = &survey.results.experiment;
     let of_part = |part: Part| {
-        experiment.metrics().iter().map(move |&metric| Measure::of(metric, experiment.loss, part))
+        experiment.metrics().iter().map(move |&metric| Measure::of(metric, &experiment.loss, part))
     };
     let all: Vec<Measure> = survey.evaluated().iter().flat_map(|&part| of_part(part)).collect();
     all.into_iter().filter(|measure| *measure != survey.judged).collect()

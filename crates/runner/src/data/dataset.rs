@@ -134,6 +134,11 @@ impl Dataset {
         self.targets.len() / self.targets.columns() / self.rows()
     }
 
+    /// Whether the targets are classes.
+    pub fn has_classes(&self) -> bool {
+        matches!(self.targets, RawTargets::Classes { .. })
+    }
+
     /// Numbers of classes, or of target numbers a row.
     pub fn target_width(&self) -> usize {
         self.targets.names().len()

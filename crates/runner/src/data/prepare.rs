@@ -171,9 +171,11 @@ impl Dataset {
         fitted: Option<&Fitted>,
     ) -> SampleTargets<T> {
         match (&self.targets, kind, fitted) {
-            (RawTargets::Classes { rows: classes, .. }, TargetKind::Classes, _) => {
-                SampleTargets::Classes(rows.iter().map(|&row| classes[row]).collect())
-            }
+            (
+                RawTargets::Classes { rows: classes, .. },
+                TargetKind::Classes | TargetKind::Any,
+                _,
+            ) => SampleTargets::Classes(rows.iter().map(|&row| classes[row]).collect()),
             (RawTargets::Classes { rows: classes, names }, TargetKind::Values, _) => {
                 let mut one_hot = Array2::from_elem((rows.len(), names.len()), T::ZERO);
                 for (mut target, &row) in one_hot.rows_mut().into_iter().zip(rows) {
@@ -181,9 +183,11 @@ impl Dataset {
                 }
                 SampleTargets::Values(one_hot)
             }
-            (RawTargets::Numbers { rows: numbers, names }, TargetKind::Values, Some(fitted)) => {
-                SampleTargets::Values(gather(numbers, rows, fitted, names.len()))
-            }
+            (
+                RawTargets::Numbers { rows: numbers, names },
+                TargetKind::Values | TargetKind::Any,
+                Some(fitted),
+            ) => SampleTargets::Values(gather(numbers, rows, fitted, names.len())),
             (RawTargets::Numbers { .. }, _, _) => unreachable!("checked before anything is made"),
         }
     }

@@ -9,7 +9,7 @@ use gradus_core::{
 };
 
 use super::tree::{Kind, Node};
-use super::{LARGEST_FILE, token_numbers};
+use super::{LARGEST_FILE, loss_and_batch, token_numbers};
 use crate::axis::Axis;
 use crate::checks;
 use crate::data::{Dataset, RawTargets};
@@ -26,6 +26,7 @@ pub(super) fn alone(experiment: &Experiment) -> Vec<Mistake> {
     found.extend(
         experiment.init.drawn().mistakes().into_iter().map(|mistake| mistake.within("init")),
     );
+    found.extend(within("loss", experiment.loss.mistakes()));
     found.extend(within("optimizer", experiment.optimizer.mistakes()));
     found.extend(within("train", train(experiment)));
     found.extend(sweep(experiment));
@@ -238,6 +239,7 @@ pub(super) fn with_data(
     if !found.is_empty() {
         return found;
     }
+    found.extend(loss_and_batch::loss(experiment, dataset));
     found.extend(models(experiment, dataset));
     found.extend(batches(experiment, dataset));
     found.extend(measures(experiment, dataset, parts));
@@ -303,13 +305,17 @@ fn model(
         return found;
     }
     let output = if made == 1 { output } else { Shape::Features(outputs) };
-    if let Err(message) = experiment.loss.check_output(output, width) {
-        let help = format!("the last Dense layer must have {width} units: `Dense({width})`");
+    let kind = if dataset.has_classes() { TargetKind::Classes } else { TargetKind::Values };
+    if let Err(message) = experiment.loss.check_output(output, kind, width) {
+        let outputs = experiment.loss.outputs(kind, width);
+        let units = outputs.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+        let help = format!("the last Dense layer must have {units} units: `Dense({})`", outputs[0]);
         let last = layers.iter().rposition(|layer| matches!(layer, Layer::Dense(_)));
         let at = last.map_or(place.to_string(), |last| format!("{place}[{last}]"));
         found.push(Mistake::new(at, message, help));
     }
     found.extend(token_numbers::mistakes(experiment.data.inputs, &dataset.inputs, &graph, place));
+    found.extend(loss_and_batch::batches(experiment, dataset, &graph));
     if graph.parameter_count() == 0 {
         let message = "the model has no parameters: there is nothing to train";
         found.push(Mistake::new(place, message, "add a layer such as `Dense(10)`"));
@@ -341,7 +347,7 @@ pub(super) fn weights(
         let graph = Graph::<f32>::build(dataset.input_shape, layers, Initialization::default());
         let graph = graph.expect("the models were checked before");
         // Some operations need two rows; none of them is run.
-        let program = Program::compile(graph, experiment.loss, 2);
+        let program = Program::compile(graph, experiment.loss.clone(), 2);
         let misfits = read.misfits(&program, experiment.train.precision);
         if !misfits.is_empty() {
             let message = format!("{path}: does not fit {name}: {}", misfits.join("; "));
@@ -383,7 +389,7 @@ fn measures(experiment: &Experiment, dataset: &Dataset, parts: &[Part]) -> Vec<M
         }
     }
     for (position, &metric) in experiment.metrics().iter().enumerate() {
-        if let Some((reason, help)) = misfit(metric, experiment.loss, dataset) {
+        if let Some((reason, help)) = misfit(metric, &experiment.loss, dataset) {
             let message = format!("{metric:?} cannot be measured here: {reason}");
             found.push(Mistake::new(format!("metrics[{position}]"), message, help));
         }
@@ -415,7 +421,7 @@ fn measures(experiment: &Experiment, dataset: &Dataset, parts: &[Part]) -> Vec<M
 }
 
 /// Why a metric has no meaning for this loss and these targets, and what helps.
-fn misfit(metric: Metric, loss: Loss, dataset: &Dataset) -> Option<(String, String)> {
+fn misfit(metric: Metric, loss: &Loss, dataset: &Dataset) -> Option<(String, String)> {
     let has_classes = matches!(dataset.targets, RawTargets::Classes { .. });
     let classes = dataset.target_width();
     let reason = match metric {
@@ -430,9 +436,13 @@ fn misfit(metric: Metric, loss: Loss, dataset: &Dataset) -> Option<(String, Stri
             };
             return Some((reason, help));
         }
-        Metric::Perplexity if loss != Loss::CrossEntropy => "the loss is not CrossEntropy",
+        Metric::Perplexity
+            if !matches!(loss, Loss::CrossEntropy | Loss::CrossEntropyWith { .. }) =>
+        {
+            "the loss is not CrossEntropy"
+        }
         Metric::Mse | Metric::Rmse | Metric::Mae | Metric::R2
-            if loss.target_kind() == TargetKind::Classes =>
+            if loss.target_kind() != TargetKind::Values =>
         {
             "the outputs are logits"
         }

@@ -4,6 +4,7 @@ mod tree;
 mod syntax;
 mod check;
 mod token_numbers;
+mod loss_and_batch;
 mod message;
 
 use std::fs;
@@ -76,7 +77,7 @@ impl File {
         };
         let fitted = dataset.and_then(|dataset| {
             let parts = parts(&experiment, &dataset);
-            let mut experiment = experiment.resolved(&parts);
+            let mut experiment = experiment.resolved(&parts, dataset.has_classes());
             let mut found = check::with_data(&experiment, &dataset, &parts);
             if found.is_empty() {
                 found = check::weights(&mut experiment, &dataset, folder);
