@@ -145,8 +145,23 @@ def activations():
 
 
 def all_losses():
-    for loss in (losses.mse(), losses.half_mse(), losses.cross_entropy()):
-        yield on_small(loss.ron, loss=loss)
+    def case(name, outputs, loss):
+        return Case(name, features(3), lambda: net(
+            dense(3, 4), activation("Tanh"), dense(4, outputs)), loss=loss)
+
+    for loss in (losses.mse(), losses.half_mse(), losses.cross_entropy(), losses.mae(),
+                 losses.huber(0.6)):
+        yield case(loss.ron, 2, loss)
+    weights = (0.5, 2.0, 1.0)
+    yield case("CrossEntropyWith, smoothing", 3, losses.cross_entropy_with(0.1))
+    yield case("CrossEntropyWith, weights", 3, losses.cross_entropy_with(0.0, weights))
+    yield case("CrossEntropyWith, both", 3, losses.cross_entropy_with(0.2, weights))
+    yield case("BinaryCrossEntropy", 2, losses.binary_cross_entropy())
+    yield case("BinaryCrossEntropy of two classes", 1, losses.binary_cross_entropy_of_classes())
+    yield case("BinaryCrossEntropy of three classes", 3, losses.binary_cross_entropy_of_classes())
+    yield case("Hinge", 3, losses.hinge())
+    yield case("Hinge of one output", 1, losses.hinge_of_one())
+
 
 
 def optimizers():
