@@ -293,6 +293,7 @@ fn what_has_no_case_says_why() {
         ("optim/src/transforms/mod.rs", "Transform"),
         ("optim/src/constraint.rs", "Constraint"),
         ("optim/src/schedule.rs", "Schedule"),
+        ("optim/src/average.rs", "Average"),
     ];
     let names: Vec<String> = of.iter().flat_map(|(path, name)| variants(path, name)).collect();
     let said: Vec<&str> = FORMULA_ONLY.iter().map(|(name, _)| *name).collect();
