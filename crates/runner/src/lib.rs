@@ -6,6 +6,7 @@ pub mod data;
 mod experiment;
 mod metric;
 mod stop;
+mod range;
 mod axis;
 mod file;
 mod plan;
@@ -31,7 +32,7 @@ mod estimate;
 mod gradcheck;
 pub mod statistics;
 
-pub use axis::{Axis, Coordinate, NamedModel, Range};
+pub use axis::{Axis, Coordinate, NamedModel};
 pub use checks::{
     AxisValue, CellFinding, Check, Claim, Finding, Measure, Moment, Seeds, Trust, judge_checks,
 };
@@ -43,6 +44,7 @@ pub use gradcheck::{CheckedCell, gradcheck};
 pub use metric::{At, Judge, Metric, best};
 pub use plan::{LARGEST_PLAN, Plan};
 pub use pool::{Tally, WORKER_NAME, train_runs};
+pub use range::Range;
 pub use record::{Curve, NamedArray, Outcome, RunRecord, Timing};
 pub use results::{DataSummary, PlannedRun, Results};
 pub use stamp::stamp;

@@ -4,8 +4,9 @@ use gradus_core::{Initialization, Mistake};
 use gradus_optim::{Schedule, Transform};
 use serde::{Deserialize, Serialize};
 
-use crate::axis::{Axis, Range};
+use crate::axis::Axis;
 use crate::experiment::Experiment;
+use crate::range::Range;
 
 /// One value of an axis, written as the axis itself writes it; a model is named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
