@@ -1,7 +1,7 @@
 //! What can be varied: one enum, so that the compiler knows every axis.
 
 use gradus_core::{Initialization, Layer, Mistake};
-use gradus_optim::{Constraint, Schedule, Strength, Transform, rate_mistake};
+use gradus_optim::{Constraint, Optimizer, Schedule, Strength, Transform, rate_mistake};
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::Experiment;
@@ -38,6 +38,8 @@ pub enum Axis {
     Chain(Vec<Vec<Transform>>),
     /// The schedule.
     Schedule(Vec<Schedule>),
+    /// The optimizer as a whole, by a name that charts show. Axes behind it change each of them.
+    Optimizer(Vec<NamedOptimizer>),
     /// How the parameters begin.
     Init(Vec<Initialization>),
     /// The model, by a name that charts show.
@@ -57,6 +59,16 @@ pub struct NamedModel {
     /// How its parameters begin; when left out, as the experiment says.
     #[serde(default)]
     pub init: Option<Initialization>,
+}
+
+/// An optimizer as a point of an axis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedOptimizer {
+    /// What charts and tables call it.
+    pub name: String,
+    /// All of it, with a learning rate of its own.
+    pub optimizer: Optimizer,
 }
 
 /// One point of an axis, as charts and tables show it.
@@ -87,6 +99,7 @@ impl Axis {
             Axis::MaxNorm(_) => "max norm",
             Axis::Chain(_) => "chain",
             Axis::Schedule(_) => "schedule",
+            Axis::Optimizer(_) => "optimizer",
             Axis::Init(_) => "init",
             Axis::Model(_) => "model",
             Axis::Seed(_) => "seed",
@@ -109,6 +122,7 @@ impl Axis {
             Axis::Batch(_)
             | Axis::Chain(_)
             | Axis::Schedule(_)
+            | Axis::Optimizer(_)
             | Axis::Init(_)
             | Axis::Model(_)
             | Axis::Seed(_) => None,
@@ -121,6 +135,7 @@ impl Axis {
             Axis::Batch(values) => values.len(),
             Axis::Chain(values) => values.len(),
             Axis::Schedule(values) => values.len(),
+            Axis::Optimizer(values) => values.len(),
             Axis::Init(values) => values.len(),
             Axis::Model(values) => values.len(),
             Axis::Seed(values) => values.len(),
@@ -139,6 +154,7 @@ impl Axis {
             Axis::Batch(values) => (values[index].to_string(), Some(values[index] as f64)),
             Axis::Chain(values) => (chain_label(&values[index]), None),
             Axis::Schedule(values) => (ron_label(&values[index]), None),
+            Axis::Optimizer(values) => (values[index].name.clone(), None),
             Axis::Init(values) => (ron_label(&values[index].weights), None),
             Axis::Model(values) => (values[index].name.clone(), None),
             Axis::Seed(values) => (values[index].to_string(), Some(values[index] as f64)),
@@ -158,6 +174,7 @@ impl Axis {
             Axis::Batch(values) => experiment.train.batch = Some(values[index]),
             Axis::Chain(values) => experiment.optimizer.chain = values[index].clone(),
             Axis::Schedule(values) => experiment.optimizer.schedule = values[index],
+            Axis::Optimizer(values) => experiment.optimizer = values[index].optimizer.clone(),
             Axis::Init(values) => experiment.init = Init::Draw(values[index]),
             Axis::Model(values) => {
                 experiment.model = values[index].layers.clone();
@@ -234,6 +251,12 @@ impl Axis {
                 list_mistake(&long).into_iter().collect()
             }
             Axis::Schedule(values) => list_mistake(values).into_iter().collect(),
+            Axis::Optimizer(values) => {
+                let names: Vec<&str> = values.iter().map(|named| named.name.as_str()).collect();
+                let long: Vec<_> =
+                    values.iter().map(|named| named.optimizer.written_out()).collect();
+                list_mistake(&names).or_else(|| list_mistake(&long)).into_iter().collect()
+            }
             Axis::Init(values) => list_mistake(values).into_iter().collect(),
             Axis::Model(values) => {
                 let names: Vec<&str> = values.iter().map(|model| model.name.as_str()).collect();
@@ -280,26 +303,54 @@ impl Axis {
         found
     }
 
+    /// A transformation or constraint that is not there once in every optimizer that is varied.
     fn kind_mistake(&self, experiment: &Experiment) -> Option<Mistake> {
-        let optimizer = &experiment.optimizer;
-        let (kind, count, place) = if let Some(transform) = self.transform(0.0) {
-            let kind = transform.kind();
-            let chain = Transform::written_out(&optimizer.chain);
-            (kind, chain.iter().filter(|old| old.kind() == kind).count(), "chain")
-        } else if let Some(constraint) = self.constraint(0.0) {
-            let kind = constraint.kind();
-            let same_kind = optimizer.constraints.iter().filter(|old| old.kind() == kind);
-            (kind, same_kind.count(), "constraints")
-        } else {
-            return None;
+        let (kind, place) = match (self.transform(0.0), self.constraint(0.0)) {
+            (Some(transform), _) => (transform.kind(), "chain"),
+            (_, Some(constraint)) => (constraint.kind(), "constraints"),
+            _ => return None,
         };
-        (count != 1).then(|| {
-            Mistake::new(
-                "",
-                format!("this axis varies {kind}, of which the optimizer's {place} has {count}"),
-                format!("the optimizer's {place} must hold {kind} exactly once"),
-            )
+        optimizers(experiment).into_iter().find_map(|(owner, optimizer)| {
+            let count = match place {
+                "chain" => {
+                    let chain = Transform::written_out(&optimizer.chain);
+                    chain.iter().filter(|old| old.kind() == kind).count()
+                }
+                _ => optimizer.constraints.iter().filter(|old| old.kind() == kind).count(),
+            };
+            (count != 1).then(|| {
+                Mistake::new(
+                    "",
+                    format!("this axis varies {kind}, of which {owner}'s {place} has {count}"),
+                    format!("{owner}'s {place} must hold {kind} exactly once"),
+                )
+            })
         })
+    }
+
+    /// Whether it sets something in the optimizer, or replaces it.
+    pub(crate) fn is_of_optimizer(&self) -> bool {
+        match self {
+            Axis::Chain(_) | Axis::Schedule(_) | Axis::Optimizer(_) => true,
+            Axis::Batch(_) | Axis::Init(_) | Axis::Model(_) | Axis::Seed(_) => false,
+            _ => self.range().is_some(),
+        }
+    }
+}
+
+/// Every optimizer of the file that a run has, before the other axes change it, and its owner in
+/// words.
+fn optimizers(experiment: &Experiment) -> Vec<(String, &Optimizer)> {
+    let named = experiment.sweep.axes.iter().find_map(|axis| match axis {
+        Axis::Optimizer(values) => Some(values),
+        _ => None,
+    });
+    match named {
+        Some(values) => {
+            let owner = |named: &NamedOptimizer| format!("optimizer {:?}", named.name);
+            values.iter().map(|named| (owner(named), &named.optimizer)).collect()
+        }
+        None => vec![("the optimizer".to_string(), &experiment.optimizer)],
     }
 }
 

@@ -32,7 +32,7 @@ mod estimate;
 mod gradcheck;
 pub mod statistics;
 
-pub use axis::{Axis, Coordinate, NamedModel};
+pub use axis::{Axis, Coordinate, NamedModel, NamedOptimizer};
 pub use checks::{
     AxisValue, CellFinding, Check, Claim, Finding, Measure, Moment, Seeds, Trust, judge_checks,
 };

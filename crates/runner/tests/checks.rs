@@ -26,9 +26,13 @@ const FILE: &str = r#"// Which learning rate is best?
 
 /// Reads the file with this check in it; what is said where it is refused.
 fn read(check: &str) -> Result<File, String> {
+    read_text(&FILE.replace("CHECK", check))
+}
+
+fn read_text(text: &str) -> Result<File, String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("experiment.ron");
-    fs::write(&path, FILE.replace("CHECK", check)).expect("it is writable");
+    fs::write(&path, text).expect("it is writable");
     let stem = format!("{}/", folder.path().display());
     File::read(&path, None).map_err(|errors| errors.text.replace(&stem, ""))
 }
@@ -73,6 +77,24 @@ fn cells_that_the_sweep_does_not_have() {
         cases.iter().map(|(what, check)| (*what, format!("{check}{rest}"))).collect();
     let cases: Vec<(&str, &str)> = cases.iter().map(|(what, check)| (*what, &**check)).collect();
     hold("cells_that_the_sweep_does_not_have", &refusals(&cases));
+}
+
+#[test]
+fn an_optimizer_is_named() {
+    let rates = "LearningRate(Log(from: 1e-3, to: 1.0, points: 4))";
+    let optimizers = "Optimizer([(name: \"plain\", optimizer: (chain: [Momentum(0.0)], learning_rate: \
+                      0.1)), (name: \"heavy\", optimizer: (chain: [Momentum(0.5)], learning_rate: \
+                      0.1))])";
+    let text = FILE.replace(rates, optimizers);
+    assert_ne!(text, FILE);
+    let read = |check: &str| read_text(&text.replace("CHECK", check));
+    let rest = r#"where: [Momentum(0.9)], source: "us")"#;
+    let known = read(&format!(r#"(claim: BestAt([Optimizer("heavy")]), {rest}"#));
+    assert_eq!(known.err(), None);
+    let unknown = read(&format!(r#"(claim: BestAt([Optimizer("adam")]), {rest}"#));
+    let said = unknown.expect_err("there is no such optimizer");
+    assert!(said.contains("the axis optimizer has no such value"), "{said}");
+    assert!(said.contains("allowed: plain; heavy"), "{said}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::axis::Axis;
 use crate::experiment::Experiment;
 use crate::range::Range;
 
-/// One value of an axis, written as the axis itself writes it; a model is named.
+/// One value of an axis, written as the axis itself writes it; an optimizer or a model is named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum AxisValue {
@@ -38,6 +38,8 @@ pub enum AxisValue {
     Chain(Vec<Transform>),
     /// A schedule.
     Schedule(Schedule),
+    /// An optimizer, by its name.
+    Optimizer(String),
     /// How the parameters begin.
     Init(Initialization),
     /// A model, by its name.
@@ -79,6 +81,9 @@ impl AxisValue {
             (Axis::Batch(values), Self::Batch(value)) => Some(same(values[index] == *value)),
             (Axis::Chain(values), Self::Chain(value)) => Some(same(values[index] == *value)),
             (Axis::Schedule(values), Self::Schedule(value)) => Some(same(values[index] == *value)),
+            (Axis::Optimizer(values), Self::Optimizer(name)) => {
+                Some(same(values[index].name == *name))
+            }
             (Axis::Init(values), Self::Init(value)) => Some(same(values[index] == *value)),
             (Axis::Model(values), Self::Model(name)) => Some(same(values[index].name == *name)),
             // Every axis by name, so that a new one is not forgotten here.
@@ -96,6 +101,7 @@ impl AxisValue {
                 | Axis::MaxNorm(_)
                 | Axis::Chain(_)
                 | Axis::Schedule(_)
+                | Axis::Optimizer(_)
                 | Axis::Init(_)
                 | Axis::Model(_)
                 | Axis::Seed(_),

@@ -173,6 +173,13 @@ fn sweep(experiment: &Experiment) -> Vec<Mistake> {
             let message = format!("a second axis over {}", axis.name());
             found.push(Mistake::new(&place, message, "keep one axis of each kind"));
         }
+        let before = sweep.axes[..position].iter().find(|earlier| earlier.is_of_optimizer());
+        if let (Axis::Optimizer(_), Some(before)) = (axis, before) {
+            let name = before.name();
+            let message = format!("Optimizer behind the axis {name} would undo what that axis set");
+            let help = "move Optimizer before it: then it changes each of the optimizers";
+            found.push(Mistake::new(&place, message, help));
+        }
         found.extend(within(&place, values(experiment, axis)));
     }
     let has_seed_axis = sweep.axes.iter().any(|axis| matches!(axis, Axis::Seed(_)));
@@ -216,6 +223,9 @@ fn values(experiment: &Experiment, axis: &Axis) -> Vec<Mistake> {
                 optimizer.mistakes().into_iter().filter_map(in_chain).collect()
             }
             Axis::Schedule(schedules) => schedules[index].mistakes(),
+            Axis::Optimizer(optimizers) => {
+                within("optimizer", optimizers[index].optimizer.mistakes()).collect()
+            }
             Axis::Init(inits) => inits[index].mistakes(),
             Axis::Model(models) => {
                 let init = models[index].init.unwrap_or_default();

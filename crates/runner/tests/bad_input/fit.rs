@@ -6,6 +6,11 @@ use super::{hold, table, with};
 fn parts_that_do_not_fit_each_other() {
     let axis = "LearningRate(Log(from: 1e-3, to: 10.0, points: 13))";
     let rates = "Momentum(List([0.5, 0.9]))";
+    let optimizers = |plain: &str, adam: &str| {
+        let plain = format!("(name: \"plain\", optimizer: ({plain}))");
+        format!("Optimizer([{plain}, (name: \"adam\", optimizer: ({adam}))])")
+    };
+    let two = optimizers("learning_rate: 0.1", "chain: [Adam()], learning_rate: 0.001");
     let batch = "train: (epochs: 20, batch: 32),";
     let judged = |judge: &str| format!("{batch}\n    judge: {judge},");
     let numbers = [
@@ -29,6 +34,22 @@ fn parts_that_do_not_fit_each_other() {
             (
                 "an axis of what the chain has twice",
                 with(&[(axis, rates), ("L2(1e-4)", "Momentum(0.1)")]),
+            ),
+            (
+                "optimizers of which one is wrong",
+                with(&[(axis, &optimizers("learning_rate: 0.1", "learning_rate: 0.0"))]),
+            ),
+            (
+                "an optimizer that stands twice under two names",
+                with(&[(axis, &optimizers("learning_rate: 0.1", "learning_rate: 0.1"))]),
+            ),
+            (
+                "an optimizer without what another axis varies",
+                with(&[(axis, &format!("{two}, {rates}"))]),
+            ),
+            (
+                "optimizers behind an axis that they would undo",
+                with(&[(axis, &format!("{axis}, {two}"))]),
             ),
             ("two axes of one kind", with(&[(axis, &format!("{axis}, {axis}"))])),
             ("seeds twice", with(&[(axis, "Seed([1, 2])")])),
