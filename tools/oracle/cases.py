@@ -245,6 +245,18 @@ def schedules():
                    update=lambda: updates_of_others.keras_schedule(
                        0.2, "InverseTime(decay: 0.5)", "InverseTimeDecay",
                        decay_steps=10, decay_rate=0.5))
+    yield case("polynomial", "Polynomial(power: 2.0, to: 0.0)",
+               lambda o: S.PolynomialLR(o, 100, power=2.0))
+    yield case("one cycle", "OneCycle()", lambda o: S.OneCycleLR(
+        o, 0.2, total_steps=100, cycle_momentum=False))
+    yield case("cosine with restarts", "CosineRestarts(period: 2, factor: 2, to: 0.1)",
+               lambda o: S.CosineAnnealingWarmRestarts(o, 20, 2, eta_min=0.02))
+    yield case("inverse square root", "InverseSqrt", lambda o: S.LambdaLR(
+        o, lambda step: min((step + 1) / 20, (20 / (step + 1)) ** 0.5)), warm_up="2.0")
+    yield on_small("inverse scaling", oracle="PyTorch and scikit-learn", steps_per_epoch=10,
+                   update=lambda: updates_of_others.inverse_scaling(0.2, 0.25, 10, 4))
+    yield case("pieces", "Pieces([(until: 3), (until: 6, factor: 0.1), (factor: 0.01)])",
+               lambda o: S.MultiStepLR(o, [30, 60], 0.1))
     metrics = (1.0, 0.9, 0.95, 0.92, 0.9, 0.8, 0.8, 0.8, 0.8, 0.7)
     yield on_small("plateau", steps_per_epoch=10, metrics=metrics,
                    update=lambda: updates.plateau(0.2, 0.5, 1, 0.01, 0.2))

@@ -182,3 +182,14 @@ def keras_schedule(rate, ron, kind, **rest):
     """A schedule of Keras, as a factor of a rate of 1."""
     schedule = getattr(keras.optimizers.schedules, kind)(1.0, **rest)
     return scheduled(rate, ron, lambda o: S.LambdaLR(o, lambda step: float(schedule(step))))
+
+
+def inverse_scaling(rate, power, steps_per_epoch, batch):
+    """scikit-learn's `invscaling`, which moves at the end of each pass over the samples."""
+    def factor(step):
+        of_epoch = SGDOptimizer([], 1.0, "invscaling", power_t=power)
+        of_epoch.iteration_ends(step // steps_per_epoch * steps_per_epoch * batch)
+        return of_epoch.learning_rate
+
+    ron = f"InvScaling(power: {power})"
+    return scheduled(rate, ron, lambda o: S.LambdaLR(o, factor), each="Epoch")

@@ -253,7 +253,7 @@ fn every_transformation_constraint_and_schedule_has_its_row() {
     assert!(names.contains(&"ClipNorm".to_string()), "{names:?}");
     names.extend(variants(&read("crates/optim/src/constraint.rs"), "Constraint"));
     assert_eq!(without_row(&names, &table), [""; 0]);
-    let schedules = read("crates/optim/src/schedule.rs");
+    let schedules = read("crates/optim/src/schedule/mod.rs");
     let tests = schedules.split("#[cfg(test)]").nth(1).expect("its tests are at its foot");
     let names = variants(&schedules, "Schedule");
     assert!(names.contains(&"Plateau".to_string()), "{names:?}");

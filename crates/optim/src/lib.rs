@@ -18,7 +18,7 @@ pub use average::Average;
 pub use clock::{Clock, Each};
 pub use constraint::Constraint;
 pub use optimizer::{Optimizer, Stepper, rate_mistake};
-pub use schedule::Schedule;
+pub use schedule::{Piece, Schedule};
 pub use transforms::{
     Adadelta, Adagrad, Adam, AdamW, ClipAdaptive, Divisor, Lion, RmsProp, Strength, Transform,
 };

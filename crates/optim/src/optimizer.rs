@@ -139,7 +139,7 @@ impl Optimizer {
         let len = parameters.values.len();
         Stepper {
             learning_rate: self.learning_rate,
-            schedule: self.schedule,
+            schedule: self.schedule.clone(),
             each: self.each,
             warm_up: self.warm_up,
             plateau: PlateauState::default(),

@@ -292,7 +292,7 @@ fn what_has_no_case_says_why() {
         ("core/src/losses/mod.rs", "Loss"),
         ("optim/src/transforms/mod.rs", "Transform"),
         ("optim/src/constraint.rs", "Constraint"),
-        ("optim/src/schedule.rs", "Schedule"),
+        ("optim/src/schedule/mod.rs", "Schedule"),
         ("optim/src/average.rs", "Average"),
     ];
     let names: Vec<String> = of.iter().flat_map(|(path, name)| variants(path, name)).collect();

@@ -173,7 +173,7 @@ impl Axis {
         match self {
             Axis::Batch(values) => experiment.train.batch = Some(values[index]),
             Axis::Chain(values) => experiment.optimizer.chain = values[index].clone(),
-            Axis::Schedule(values) => experiment.optimizer.schedule = values[index],
+            Axis::Schedule(values) => experiment.optimizer.schedule = values[index].clone(),
             Axis::Optimizer(values) => experiment.optimizer = values[index].optimizer.clone(),
             Axis::Init(values) => experiment.init = Init::Draw(values[index]),
             Axis::Model(values) => {

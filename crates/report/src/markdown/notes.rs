@@ -1,7 +1,6 @@
 //! The traps that a good report names by itself, as far as they apply.
 
 use gradus_core::{Layer, Loss};
-use gradus_optim::Schedule;
 use gradus_runner::{Axis, Metric, Order, Outcome, Part, RunRecord};
 
 use crate::cells::{Cell, Survey};
@@ -217,8 +216,8 @@ fn listed(words: &[&str]) -> String {
 }
 
 fn schedule(survey: &Survey<'_>) -> Option<String> {
-    let schedule = survey.results.experiment.optimizer.schedule;
-    matches!(schedule, Schedule::Linear { .. } | Schedule::Cosine { .. }).then(|| {
+    let schedule = &survey.results.experiment.optimizer.schedule;
+    schedule.depends_on_length().then(|| {
         format!(
             "The schedule {} ends with the run: the best rate holds for this length of training.",
             schedule.kind()
