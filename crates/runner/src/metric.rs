@@ -34,9 +34,9 @@ pub enum Metric {
     /// losses.
     Mse,
     /// `√(1/(nK) Σ s²(y - t)²)` in the units of the file: `s` is what the scaling divided each
-    /// target column by.
+    /// target column by, which may be below 0.
     Rmse,
-    /// `1/(nK) Σ s|y - t|` in the units of the file, as [`Metric::Rmse`].
+    /// `1/(nK) Σ |s (y - t)|` in the units of the file, as [`Metric::Rmse`].
     Mae,
     /// `1 - Σ(y - t)² / Σ(t - mean t)²` on the part that is measured, mean over the outputs; no
     /// scaling changes it. An output whose targets are all equal counts 1 where every prediction is

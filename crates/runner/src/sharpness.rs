@@ -14,6 +14,9 @@ const TOLERANCE: f64 = 1e-12;
 /// The eigenvalue of the Hessian of the training loss (without penalties) that is largest in
 /// magnitude, at these weights, in `f64`; NaN where the weights are not finite.
 ///
+/// The network is the one that is evaluated: dropout drops nothing, and batch normalization takes
+/// the running statistics in `state`.
+///
 /// Power iteration, `Hv` by central differences of the gradient. Full-batch gradient descent is
 /// stable along a direction of curvature `λ > 0` exactly for rates below `2/λ`.
 /// Source: Cohen et al., *Gradient Descent on Neural Networks Typically Occurs at the Edge of
@@ -22,6 +25,7 @@ pub(crate) fn sharpness<T: Scalar>(
     experiment: &Experiment,
     data: &Prepared<T>,
     weights: &[T],
+    state: &[T],
 ) -> f64 {
     if weights.iter().any(|weight| !weight.is_finite()) {
         return f64::NAN;
@@ -30,6 +34,9 @@ pub(crate) fn sharpness<T: Scalar>(
         .expect("the model was checked against the data");
     let mut program: Program<f64> =
         Program::compile(graph, experiment.loss.clone(), data.train.rows());
+    for (to, value) in program.state_mut().iter_mut().zip(state) {
+        *to = value.to_f64();
+    }
     let inputs: Array2<f64> = data.train.inputs.mapv(|value| value.to_f64());
     let targets = match &data.train.targets {
         SampleTargets::Classes(classes) => SampleTargets::Classes(classes.clone()),
@@ -80,7 +87,34 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::largest_eigenvalue;
+    use std::path::Path;
+
+    use gradus_core::TargetKind;
+
+    use super::{largest_eigenvalue, sharpness};
+    use crate::data::Prepared;
+    use crate::experiment::Experiment;
+
+    /// With running statistics `m` and `v`, inputs `x` are what `(x - m)/√(v + ε)` are without.
+    #[test]
+    fn batch_normalization_has_the_statistics_of_the_run() {
+        let text = "(name: \"a\", data: (source: Line), model: [BatchNorm(), Dense(2), Tanh, \
+                    Dense(1)], loss: Mse, optimizer: (learning_rate: 0.1), train: (epochs: Some(1)))";
+        let experiment: Experiment = ron::from_str(text).expect("the text is right");
+        let dataset = experiment.data.load(Path::new("."), None).expect("no file is needed");
+        let data: Prepared<f64> = dataset.prepare(&experiment.data, TargetKind::Values, 0);
+        let weights = [1.3, 0.2, 0.5, -0.7, 0.1, 0.3, 0.8, -0.4, 0.6];
+        let (m, v, epsilon) = (2.5_f64, 1.25_f64, 1e-5);
+        let with_state = sharpness(&experiment, &data, &weights, &[m, v]);
+        let mut shifted = data.clone();
+        // The factor undoes the ε that statistics of 0 and 1 still have.
+        let deviation = ((v + epsilon) / (1.0 + epsilon)).sqrt();
+        shifted.train.inputs.mapv_inplace(|x| (x - m) / deviation);
+        let of_shifted = sharpness(&experiment, &shifted, &weights, &[0.0, 1.0]);
+        assert!((with_state - of_shifted).abs() < 1e-6, "{with_state} against {of_shifted}");
+        let untrained = sharpness(&experiment, &data, &weights, &[0.0, 1.0]);
+        assert!((with_state - untrained).abs() > 0.1, "{with_state} against {untrained}");
+    }
 
     #[test]
     fn finds_the_largest_eigenvalue_of_a_known_matrix() {

@@ -230,7 +230,8 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     fn measure_sharpness(&mut self, epoch: u64) {
         if self.experiment.records(Quantity::Sharpness) {
-            let value = sharpness(self.experiment, self.data, &self.program.parameters.values);
+            let (weights, state) = (&self.program.parameters.values, self.program.state().0);
+            let value = sharpness(self.experiment, self.data, weights, state);
             self.curves.push_sharpness((epoch, self.clock.step), value);
         }
     }

@@ -8,9 +8,17 @@ use gradus_runner::{Experiment, File, Run};
 
 /// A file of its own, so that every part of the chain is in the step.
 fn read(name: &str, model: &str, chain: &str, batch: &str) -> File {
+    read_with("source: Digits, inputs: Standardize", "CrossEntropy", (name, model, chain, batch))
+}
+
+fn read_with(
+    data: &str,
+    loss: &str,
+    (name, model, chain, batch): (&str, &str, &str, &str),
+) -> File {
     let text = format!(
-        "// A question?\n(name: \"{name}\", data: (source: Digits, inputs: Standardize),
-         model: {model}, loss: CrossEntropy, train: (epochs: 1, {batch}),
+        "// A question?\n(name: \"{name}\", data: ({data}),
+         model: {model}, loss: {loss}, train: (epochs: 1, {batch}),
          optimizer: (chain: {chain}, learning_rate: 0.01, schedule: Cosine(to: 0.0), warm_up: 0.5,
          constraints: [ClipWeights(5.0), MaxNorm(4.0)]), record: [GradientNorms])"
     );
@@ -55,6 +63,47 @@ fn a_step_of_a_classifier_allocates_nothing() {
     let file = read("allocations", model, CHAIN, "batch: 32");
     check("classifier, f32", count::<f32>(&file));
     check("classifier, f64", count::<f64>(&file));
+}
+
+/// Whatever a layer needs beside its input lies in the scratch of the program.
+#[test]
+fn a_step_of_every_kind_of_network_allocates_nothing() {
+    let pictures = "source: Digits, inputs: Divide(16.0)";
+    let numbers = "source: Adding(length: 12, samples: 64)";
+    let ids = "source: Copying(delay: 3, length: 4, samples: 64)";
+    let adam = "[ClipNorm(1.0), AdamW(decay: 0.01)]";
+    let table = [
+        (
+            "convolution",
+            pictures,
+            "CrossEntropy",
+            "[Conv2d(filters: 8, kernel: 3, padding: 1), BatchNorm(), Relu, MaxPool2d(kernel: 2),
+              Residual([Conv2d(filters: 8, kernel: 3, padding: 1), Gelu, LayerNorm()]),
+              AvgPool2d(kernel: 2), Flatten, Dropout(0.3), Dense(10)]",
+        ),
+        (
+            "normalization and dropout",
+            pictures,
+            "CrossEntropyWith(label_smoothing: 0.1)",
+            "[Dense(40), BatchNorm(), LeakyRelu(0.1), Dropout(0.5), Dense(20), RmsNorm(), Silu,
+              Dense(10)]",
+        ),
+        ("SimpleRnn", numbers, "Huber(1.0)", "[SimpleRnn(16), LastToken, Dense(1)]"),
+        ("Lstm", numbers, "Mse", "[Lstm(16), MeanOverTokens, Dense(1)]"),
+        ("Gru", ids, "CrossEntropy", "[Embedding(vocabulary: 10, features: 8), Gru(16), Dense(9)]"),
+        (
+            "attention",
+            ids,
+            "CrossEntropy",
+            "[Embedding(vocabulary: 10, features: 16), PositionalEncoding,
+              Residual([LayerNorm(), MultiHeadAttention(heads: 2, causal: true)]), Dense(9)]",
+        ),
+    ];
+    for (what, data, loss, model) in table {
+        let file = read_with(data, loss, ("every-kind", model, adam, "batch: 32"));
+        check(&format!("{what}, f32"), count::<f32>(&file));
+        check(&format!("{what}, f64"), count::<f64>(&file));
+    }
 }
 
 /// The article's 4x1 nets: every product has sides of at most 7 and goes by the plain loop, so

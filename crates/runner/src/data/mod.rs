@@ -27,6 +27,7 @@ mod line;
 mod moons;
 mod sequences;
 mod spirals;
+mod cs231n_spirals;
 mod table;
 mod text;
 mod xor;

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::file::Files;
 use super::{Column, Dataset, Header, Target};
-use super::{circles, digits, idx, iris, line, moons, sequences, spirals, table, text, xor};
+use super::{
+    circles, cs231n_spirals, digits, idx, iris, line, moons, sequences, spirals, table, text, xor,
+};
 
 /// Where rows come from: embedded, made by a formula, or read from files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,21 @@ pub enum Source {
         /// Full turns from the center to the end of an arm.
         #[serde(default = "spirals::default_turns")]
         turns: f64,
+        /// Seed of the noise; the run's seed does not change the points.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// Spirals of radius 1 with normal noise on the angle, one class an arm, as in CS231n.
+    Cs231nSpirals {
+        /// Points in all, shared out evenly to the arms.
+        #[serde(default = "cs231n_spirals::default_samples")]
+        samples: usize,
+        /// Number of spirals, and so of classes.
+        #[serde(default = "cs231n_spirals::default_arms")]
+        arms: usize,
+        /// Standard deviation of the angle, in radians.
+        #[serde(default = "cs231n_spirals::default_noise")]
+        noise: f64,
         /// Seed of the noise; the run's seed does not change the points.
         #[serde(default)]
         seed: u64,
@@ -142,6 +159,9 @@ impl Source {
             &Source::Spirals { samples, arms, noise, turns, seed } => {
                 spirals::recipe(samples, arms, noise, turns, seed)
             }
+            &Source::Cs231nSpirals { samples, arms, noise, seed } => {
+                cs231n_spirals::recipe(samples, arms, noise, seed)
+            }
             &Source::Moons { samples, noise, seed } => moons::recipe(samples, noise, seed),
             &Source::Circles { samples, noise, factor, seed } => {
                 circles::recipe(samples, noise, factor, seed)
@@ -173,6 +193,20 @@ pub(super) fn check_samples(samples: usize, least: usize, mistakes: &mut Vec<Mis
     }
 }
 
+/// Adds a mistake unless there are from 2 to 1000 arms; returns their number, or the nearest that
+/// can be, so that an impossible number is one mistake and not a second one about the samples.
+pub(super) fn check_arms(arms: usize, mistakes: &mut Vec<Mistake>) -> usize {
+    const MOST: usize = 1000;
+    if !(2..=MOST).contains(&arms) {
+        mistakes.push(Mistake::new(
+            "data.source.arms",
+            format!("{arms} arms cannot be told apart"),
+            format!("a number from 2 to {MOST}"),
+        ));
+    }
+    arms.clamp(1, MOST)
+}
+
 /// Adds a mistake unless the noise is a number from 0 to a million (the shapes are of size 1 to 5).
 pub(super) fn check_noise(noise: f64, mistakes: &mut Vec<Mistake>) {
     const MOST: f64 = 1e6;
@@ -201,6 +235,7 @@ mod tests {
                 "Spirals(samples: 200)",
                 "d7e0035b16312674a2aeb78b3c33b08983c16b639f0b492c12f647db7eba9ca6",
             ),
+            ("Cs231nSpirals()", "e62b87dacb6bdf04e5c812962b63d59bc18c5fcc5c43b848714b632157938a43"),
             (
                 "Moons(samples: 100, noise: 0.3)",
                 "c6f405115cc6e1c55226cd42a7a7ebd1978085aa04fb25940de33f893ab18e14",

@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use gradus_core::{Mistake, Stream};
 
 use super::Dataset;
-use super::source::{Recipe, check_noise, check_samples};
+use super::source::{Recipe, check_arms, check_noise, check_samples};
 
 const RADIUS: f64 = 5.0;
 
@@ -25,17 +25,9 @@ pub(super) fn recipe(
     turns: f64,
     seed: u64,
 ) -> Result<Recipe<'static>, Vec<Mistake>> {
-    const MOST_ARMS: usize = 1000;
     let mut mistakes = Vec::new();
-    if !(2..=MOST_ARMS).contains(&arms) {
-        mistakes.push(Mistake::new(
-            "data.source.arms",
-            format!("{arms} arms cannot be told apart"),
-            format!("a number from 2 to {MOST_ARMS}"),
-        ));
-    }
-    // An impossible number of arms is one mistake, not two.
-    check_samples(samples, arms.clamp(1, MOST_ARMS), &mut mistakes);
+    let arms = check_arms(arms, &mut mistakes);
+    check_samples(samples, arms, &mut mistakes);
     check_noise(noise, &mut mistakes);
     if !turns.is_finite() {
         mistakes.push(Mistake::new(
