@@ -309,8 +309,12 @@ fn model(
     let ((made, outputs), wanted) = (output.predictions(), dataset.predictions_per_row());
     if made != wanted {
         let message =
-            format!("the network makes {made} predictions a sample, the data has {wanted}");
-        let help = "a network that ends in one prediction for each target, token by token";
+            format!("predictions the network makes of a sample: {made}; the data has {wanted}");
+        let help = if wanted == 1 {
+            "end in one prediction: `LastToken` or `MeanOverTokens` before the last Dense layer"
+        } else {
+            "end in a prediction for each token: no `LastToken`, `MeanOverTokens` or `Flatten`"
+        };
         found.push(Mistake::new(place, message, help));
         return found;
     }
@@ -324,7 +328,8 @@ fn model(
         let at = last.map_or(place.to_string(), |last| format!("{place}[{last}]"));
         found.push(Mistake::new(at, message, help));
     }
-    found.extend(token_numbers::mistakes(experiment.data.inputs, &dataset.inputs, &graph, place));
+    let tokens = (&dataset.inputs, dataset.vocabulary);
+    found.extend(token_numbers::mistakes(experiment.data.inputs, tokens, &graph, place));
     found.extend(loss_and_batch::batches(experiment, dataset, &graph));
     if graph.parameter_count() == 0 {
         let message = "the model has no parameters: there is nothing to train";

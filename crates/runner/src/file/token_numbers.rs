@@ -4,10 +4,11 @@ use gradus_core::{Graph, Mistake};
 
 use crate::data::{Scaling, Values};
 
-/// Numbers that no row of an embedding belongs to, and scalings that would make such.
+/// Numbers that no row of an embedding belongs to, and scalings that would make such; `known` is
+/// the vocabulary of a source that has one.
 pub(super) fn mistakes(
     scaling: Scaling,
-    values: &Values,
+    (values, known): (&Values, Option<usize>),
     graph: &Graph<f64>,
     place: &str,
 ) -> Vec<Mistake> {
@@ -28,6 +29,13 @@ pub(super) fn mistakes(
         let message = format!("layer {layer} (Embedding): the data holds no token numbers");
         let help = "token numbers are whole, from 0; take a source of tokens, or no Embedding";
         found.push(Mistake::new(place, message, help));
+    } else if let Some(known) = known.filter(|&known| known > size) {
+        let message = format!(
+            "layer {layer} (Embedding): the data has a vocabulary of {known} (token numbers 0 to \
+             {}), the layer one of {size}",
+            known - 1
+        );
+        found.push(Mistake::new(place, message, format!("write `vocabulary: {known}`")));
     } else if most >= size as f64 {
         let message = format!(
             "layer {layer} (Embedding): the data holds the token number {most}; a vocabulary of \
@@ -57,7 +65,7 @@ mod tests {
         let shape = Shape::Tokens { tokens: 3, features: 1 };
         let layers = [Layer::Embedding { vocabulary: 4, features: 2 }];
         let graph = Graph::build(shape, &layers, Initialization::default()).expect("it fits");
-        let found = mistakes(inputs, &Values::Numbers(values.to_vec()), &graph, "model");
+        let found = mistakes(inputs, (&Values::Numbers(values.to_vec()), None), &graph, "model");
         found.into_iter().map(|m| format!("{}: {}; {}", m.place, m.message, m.help)).collect()
     }
 

@@ -11,6 +11,7 @@ use gradus_runner::File;
 mod form;
 mod values;
 mod fit;
+mod sequences;
 mod data;
 mod files;
 
