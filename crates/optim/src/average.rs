@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 
 /// A mean `a` of the parameters `w` after each step, constraints included; training goes on from
-/// `w`, and what is evaluated is `a`. In all of them `a += c (w - a)`, and `c = 1` at first.
+/// `w`, and what is evaluated, judged and kept is `a`. Statistics that layers keep, such as those
+/// of `BatchNorm`, are those of the training with `w`. In all of them `a += c (w - a)`, and `c = 1` at first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Average {
@@ -62,6 +63,11 @@ impl<T: Scalar> Averaging<T> {
     /// The mean, once a step is in it.
     pub(crate) fn mean(&self) -> Option<&[T]> {
         (self.count > 0).then_some(&self.mean)
+    }
+
+    /// The same, to be put in the place of the parameters.
+    pub(crate) fn mean_mut(&mut self) -> Option<&mut Vec<T>> {
+        (self.count > 0).then_some(&mut self.mean)
     }
 
     /// Takes the parameters after the step that began at `clock`.

@@ -36,9 +36,9 @@ pub struct Trained {
     pub constant_loss: f64,
     /// All curves.
     pub curves: Vec<Curve>,
-    /// The final parameters, where the file asks for them.
+    /// The final parameters, or their running mean, where the file asks for them.
     pub arrays: Vec<NamedArray>,
-    /// The final parameters as bytes.
+    /// The final parameters, or their running mean, as bytes.
     pub weights: Vec<u8>,
 }
 
@@ -217,20 +217,24 @@ impl<'a, T: Scalar> Run<'a, T> {
         Outcome::Diverged { step, quantity: "parameter not finite".into(), layer }
     }
 
+    /// At the running mean of the parameters, where the optimizer keeps one.
     fn evaluate(&mut self, epoch: u64) {
         let when = (epoch, self.clock.step);
         let (metrics, scale) = (self.experiment.metrics(), &self.data.target_scale);
+        self.stepper.swap_averaged(&mut self.program.parameters);
         let penalty = self.penalty();
         for &part in self.experiment.evaluated() {
             let samples = self.data.part(part).expect("evaluated parts were checked to exist");
             let measured = evaluate(&mut self.program, samples, metrics, scale, penalty);
             self.curves.push_evaluation(when, part, &measured);
         }
+        self.stepper.swap_averaged(&mut self.program.parameters);
     }
 
     fn measure_sharpness(&mut self, epoch: u64) {
         if self.experiment.records(Quantity::Sharpness) {
-            let (weights, state) = (&self.program.parameters.values, self.program.state().0);
+            let weights = self.stepper.averaged().unwrap_or(&self.program.parameters.values);
+            let (state, _) = self.program.state();
             let value = sharpness(self.experiment, self.data, weights, state);
             self.curves.push_sharpness((epoch, self.clock.step), value);
         }
@@ -301,6 +305,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 Outcome::Stalled
             }
         });
+        self.stepper.swap_averaged(&mut self.program.parameters);
         let parameters = &self.program.parameters;
         let keeps_weights = self.experiment.records(Quantity::Weights);
         Trained {

@@ -9,7 +9,7 @@ use gradus_core::{
 };
 
 use super::tree::{Kind, Node};
-use super::{LARGEST_FILE, loss_and_batch, token_numbers};
+use super::{LARGEST_FILE, averages, loss_and_batch, token_numbers};
 use crate::axis::Axis;
 use crate::checks;
 use crate::data::{Dataset, RawTargets};
@@ -252,6 +252,7 @@ pub(super) fn with_data(
     found.extend(loss_and_batch::loss(experiment, dataset));
     found.extend(models(experiment, dataset));
     found.extend(batches(experiment, dataset));
+    found.extend(averages::mistakes(experiment, dataset));
     found.extend(measures(experiment, dataset, parts));
     found.extend(checks::measured(experiment));
     found

@@ -78,7 +78,7 @@ pub(super) fn batches(
 }
 
 /// Every batch that a run may have, and where the file says so.
-fn chosen(experiment: &Experiment, rows: usize) -> Vec<(String, usize)> {
+pub(super) fn chosen(experiment: &Experiment, rows: usize) -> Vec<(String, usize)> {
     let axis = experiment.sweep.axes.iter().enumerate().find_map(|(position, axis)| match axis {
         Axis::Batch(values) => Some((position, values)),
         _ => None,

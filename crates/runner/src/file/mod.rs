@@ -5,6 +5,7 @@ mod syntax;
 mod check;
 mod token_numbers;
 mod loss_and_batch;
+mod averages;
 mod message;
 
 use std::fs;

@@ -51,6 +51,10 @@ fn parts_that_do_not_fit_each_other() {
                 "optimizers behind an axis that they would undo",
                 with(&[(axis, &format!("{axis}, {two}"))]),
             ),
+            (
+                "a mean that begins when the run is over",
+                with(&[("schedule: Cosine(to: 0.0)", "average: Mean(from_epoch: 20)")]),
+            ),
             ("two axes of one kind", with(&[(axis, &format!("{axis}, {axis}"))])),
             ("seeds twice", with(&[(axis, "Seed([1, 2])")])),
             ("a judge of a part that is not there", with(&[(batch, &judged("(split: Test)"))])),
