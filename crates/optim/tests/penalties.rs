@@ -22,8 +22,11 @@ const ROWS: u64 = 8;
 
 type Value = fn(lambda: f64, w: &[f64]) -> f64;
 
+/// A penalty of this strength.
+type Penalty = fn(Strength) -> Transform;
+
 /// Each penalty of the catalogue with its value as stated.
-fn penalty_cases() -> Vec<(fn(Strength) -> Transform, Value)> {
+fn penalty_cases() -> Vec<(Penalty, Value)> {
     vec![
         (Transform::L2, |lambda, w| 0.5 * lambda * w.iter().map(|w| w * w).sum::<f64>()),
         (Transform::L1, |lambda, w| lambda * w.iter().map(|w| w.abs()).sum::<f64>()),
