@@ -3,7 +3,7 @@
 //! ```text
 //! # What the fault is, in a sentence.
 //! file crates/core/src/ops/affine.rs
-//! test gradients          (optional; this is the default)
+//! test gradients          (optional; this is the default; `lib`: the tests inside of the sources)
 //! package gradus-core     (optional; this is the default)
 //! <<<<
 //! the text as it stands, which must occur exactly once
@@ -11,6 +11,9 @@
 //! the faulty text
 //! >>>>
 //! ```
+
+/// What stands for the tests inside of the sources in place of a test target.
+pub(crate) const LIB: &str = "lib";
 
 /// One planted fault.
 #[derive(Debug, Default, PartialEq)]

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::arguments::Arguments;
-use crate::fault_file::Fault;
+use crate::fault_file::{self, Fault};
 use crate::process::{self, Failure, wait_at_most};
 use crate::suite::Outcome;
 use crate::tally::{Counts, Tally};
@@ -20,6 +20,11 @@ const PAGE: &str = "docs/FAULTS.md";
 
 /// A fault may make a loop endless; a build of all dependencies stays far below this.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// Nearly all of the time is compiling what a fault touches, over and over. Without debug
+/// information, and without optimizing across the units of a crate, that is less than half.
+const PROFILE: [(&str, &str); 2] =
+    [("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_PROFILE_DEV_LTO", "off")];
 
 /// A fault with what its tests made of it.
 struct Verdict {
@@ -146,14 +151,15 @@ impl Bench {
         targets.sort_unstable();
         targets.dedup();
         for [package, test] in targets {
-            process::message(&format!("control: {package} --test {test} without a fault"));
+            let shown = shown(test);
+            process::message(&format!("control: {package} {shown} without a fault"));
             let why = match self.test(package, test)? {
                 Ended::Passed => continue,
                 Ended::Failed(tests) => format!("{} failed", tests.join(", ")),
                 Ended::Broke(why) => why,
             };
             return Err(Failure::new(format!(
-                "{package} --test {test} must pass before faults are planted: {why}"
+                "{package} {shown} must pass before faults are planted: {why}"
             )));
         }
         Ok(())
@@ -176,7 +182,7 @@ impl Bench {
         workspace::write(&path, &right)?;
         Ok(match ended? {
             Ended::Failed(tests) => Ok(tests),
-            Ended::Passed => Err(format!("--test {} passes with the fault in it", fault.test)),
+            Ended::Passed => Err(format!("{} passes with the fault in it", shown(&fault.test))),
             Ended::Broke(why) => Err(why),
         })
     }
@@ -212,13 +218,23 @@ impl Bench {
             |error| Failure::new(format!("cannot write {}: {error}", self.log.display()));
         let log = File::create(&self.log).map_err(cannot_log)?;
         let mut cargo: Command = workspace::cargo();
-        cargo.current_dir(&self.tree).args(["test", "--package", package, "--test", test]);
-        cargo.args(flags).arg("--target-dir").arg(&self.build);
+        cargo.current_dir(&self.tree).args(["test", "--package", package]);
+        cargo.args(target(test)).args(flags).arg("--target-dir").arg(&self.build);
+        cargo.envs(PROFILE);
         // Both outputs into one file: a pipe that nobody empties would stop a talkative test.
         cargo.stdin(Stdio::null()).stderr(log.try_clone().map_err(cannot_log)?).stdout(log);
         let status = wait_at_most(process::spawn_group(&mut cargo)?, LIMIT)?;
         Ok((status.map(|status| status.success()), workspace::read(&self.log)?))
     }
+}
+
+/// How cargo calls a test target; `lib` stands for the tests inside of the sources.
+fn target(test: &str) -> Vec<&str> {
+    if test == fault_file::LIB { vec!["--lib"] } else { vec!["--test", test] }
+}
+
+fn shown(test: &str) -> String {
+    target(test).join(" ")
 }
 
 /// Copies what cargo needs: all but build folders, git's own, data and results.
