@@ -63,7 +63,25 @@ fn candidates(stream: &mut Stream) -> [Vec<Layer>; 2] {
 
 const VOCABULARY: usize = 5;
 
-const LOSSES: [Loss; 3] = [Loss::HalfMse, Loss::Mse, Loss::CrossEntropy];
+/// Every loss there is for nets of this many outputs, with options drawn anew.
+fn losses(outputs: usize, stream: &mut Stream) -> Vec<Loss> {
+    let mut losses = vec![
+        Loss::HalfMse,
+        Loss::Mse,
+        Loss::Mae,
+        Loss::Huber(0.2 + stream.uniform()),
+        Loss::BinaryCrossEntropy,
+        Loss::Hinge,
+    ];
+    // A single class has a cross-entropy of 0 whatever the net.
+    if outputs > 1 {
+        let class_weights = (0..outputs).map(|_| 0.5 + stream.uniform()).collect();
+        let label_smoothing = 0.5 * stream.uniform();
+        losses.push(Loss::CrossEntropy);
+        losses.push(Loss::CrossEntropyWith { label_smoothing, class_weights });
+    }
+    losses
+}
 
 /// A net that fits its samples. A candidate that does not is left, and another drawn.
 fn net(number: usize) -> GradientCase {
@@ -101,9 +119,8 @@ fn net(number: usize) -> GradientCase {
     }
     let (_, width) =
         build(&layers).expect("a dense layer fits anything").output_shape().predictions();
-    // A single class has a cross-entropy of 0 whatever the net.
-    let losses = if width > 1 { &LOSSES[..] } else { &LOSSES[..2] };
-    let loss = losses[stream.below(losses.len() as u64) as usize].clone();
+    let mut losses = losses(width, &mut stream);
+    let loss = losses.swap_remove(stream.below(losses.len() as u64) as usize);
     GradientCase { name: "random net", input, inputs, layers, loss, rows }
 }
 
@@ -140,16 +157,19 @@ fn two_hundred_random_nets_have_the_slopes_that_differences_show() {
         for layer in &case.layers {
             *seen.entry(layer.kind()).or_insert(0) += 1;
         }
+        *seen.entry(case.loss.kind()).or_insert(0) += 1;
         for check in check(&case, number, |_| ()) {
             corners += check.corners;
             assert_eq!(check.failures, 0, "net {number}: {case:?}\n{check:?}");
             worst = check.worst.map_or(worst, |found| worst.max(found.share_of_bound));
         }
     }
-    println!("{corners} corners, worst {worst:.2} of the bound, layers {seen:?}");
+    println!("{corners} corners, worst {worst:.2} of the bound, layers and losses {seen:?}");
     assert!(corners <= MOST_CORNERS, "{corners} corners");
-    let kinds = candidates(&mut Stream::new(0, "kinds", 0, 0));
-    for kind in kinds.iter().flatten().map(Layer::kind) {
+    let mut stream = Stream::new(0, "kinds", 0, 0);
+    let (layers, losses) = (candidates(&mut stream), losses(2, &mut stream));
+    let kinds = layers.iter().flatten().map(Layer::kind);
+    for kind in kinds.chain(losses.iter().map(Loss::kind)) {
         assert!(seen.get(kind).is_some_and(|&count| count >= 3), "{kind}: {seen:?}");
     }
 }
