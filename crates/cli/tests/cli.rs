@@ -190,7 +190,9 @@ fn gradients_are_checked_and_the_machine_is_described() {
     );
     assert_eq!(checks[0]["passed"], true);
     let all = bench.prints(&["gradcheck", "--all"]);
-    assert!(all.contains("pass  Lstm") && all.contains("; 0 failed; worst 0."), "{all}");
+    assert!(all.contains("pass  Lstm") && all.contains("\nlosses "), "{all}");
+    let last: Vec<&str> = all.lines().last().expect("a summary").split_whitespace().collect();
+    assert!(last[0] == "all" && last[3] == "0" && last[4].starts_with("0."), "{all}");
     let all = bench.json(&["gradcheck", "--all", "--json"]);
     let of_row = ["case", "compared", "corners", "failures", "family", "passed", "worst"];
     assert_eq!(keys(&all[0]), of_row);
@@ -208,6 +210,7 @@ fn wrong_use_and_wrong_files_are_exit_2_and_nothing_is_written() {
         (&["gradcheck", FILE], "experiment.ron:5:23"),
         (&["gradcheck"], "<FILES>"),
         (&["gradcheck", "--all", FILE], "cannot be used with"),
+        (&["gradcheck", FILE, "--write", "page.md"], "cannot be used with"),
         (&["run", "missing.ron"], "missing.ron"),
         (&["run", "."], "it is a folder"),
         (&["report", "nobody"], "no results of that name"),

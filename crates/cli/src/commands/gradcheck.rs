@@ -20,6 +20,9 @@ pub(crate) struct Gradcheck {
     /// Checks every layer and loss of the catalogue in place of a file.
     #[arg(long, conflicts_with_all = ["files", "data"])]
     all: bool,
+    /// Writes the table of `--all` to this file, as a page of Markdown.
+    #[arg(long, value_name = "FILE", requires = "all", conflicts_with = "files")]
+    write: Option<PathBuf>,
     /// The folder that relative paths in `data` start from.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -31,7 +34,7 @@ pub(crate) struct Gradcheck {
 impl Gradcheck {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         if self.all {
-            return Ok(gradient_table::run(self.json));
+            return gradient_table::run(self.json, self.write.as_deref());
         }
         let mut failed = false;
         let mut refused = None;

@@ -1,12 +1,15 @@
 //! `gradcheck --all`: every layer and loss of the catalogue against finite differences.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
-use gradus_core::{GradientCase, Mode, Worst, gradient_families};
+use gradus_core::{GradientCase, Mode, Worst, gradient_families, product_name};
 use serde_json::{Value, json};
 
-use crate::output::{counted, exit, json_number, print, print_json};
+use crate::failure::Failure;
+use crate::output::{exit, json_number, print, print_json};
 
 /// In training and in evaluation: what is drawn in a step is drawn alike each time.
 const MODES: [(&str, Mode); 2] =
@@ -24,29 +27,31 @@ struct Row {
     worst: Option<(&'static str, Worst)>,
 }
 
-pub(crate) fn run(json: bool) -> ExitCode {
-    let mut rows = Vec::new();
+/// A family of the catalogue with its rows.
+type Family = (&'static str, Vec<Row>);
+
+/// Prints the table, and writes it as a page of Markdown to `page` if there is one.
+pub(crate) fn run(json: bool, page: Option<&Path>) -> Result<ExitCode, Failure> {
+    let mut families: Vec<Family> = Vec::new();
     for (family, cases) in gradient_families() {
-        let checked: Vec<Row> = cases.iter().map(|case| check(family, case)).collect();
+        let rows: Vec<Row> = cases.iter().map(|case| check(family, case)).collect();
         if !json {
-            print(&table(family, &checked));
+            print(&format!("{family}\n{}\n", table(&rows)));
         }
-        rows.extend(checked);
+        families.push((family, rows));
     }
-    let failed = rows.iter().filter(|row| !row.passed).count();
+    let rows = || families.iter().flat_map(|(_, rows)| rows);
     if json {
-        print_json(&rows.iter().map(as_json).collect::<Vec<_>>().into());
+        print_json(&rows().map(as_json).collect::<Vec<_>>().into());
     } else {
-        let coordinates: usize = rows.iter().map(|row| row.coordinates).sum();
-        print(&format!(
-            "{}, {}; {} failed; {}\n",
-            counted(rows.len(), "row"),
-            counted(coordinates, "coordinate"),
-            failed,
-            worst_of(&rows)
-        ));
+        print(&summary(&families));
     }
-    exit(failed > 0)
+    if let Some(path) = page {
+        fs::write(path, markdown(&families, path)).map_err(|error| {
+            Failure::usage(format!("{}: {error}; name a file that can be written", path.display()))
+        })?;
+    }
+    Ok(exit(rows().any(|row| !row.passed)))
 }
 
 fn check(family: &'static str, case: &GradientCase) -> Row {
@@ -78,7 +83,7 @@ fn share(worst: Option<&(&str, Worst)>) -> f64 {
     worst.map_or(0.0, |(_, worst)| worst.share_of_bound)
 }
 
-fn table(family: &str, rows: &[Row]) -> String {
+fn table(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for row in rows {
@@ -100,16 +105,89 @@ fn table(family: &str, rows: &[Row]) -> String {
         }
         text.push('\n');
     }
-    let _ = writeln!(text, "      {family}: {}\n", worst_of(rows));
     text
 }
 
-fn worst_of(rows: &[Row]) -> String {
-    let order = |a: &&Row, b: &&Row| share(a.worst.as_ref()).total_cmp(&share(b.worst.as_ref()));
-    let worst = rows.iter().max_by(order);
-    worst.map_or("nothing was compared".to_string(), |row| {
-        format!("worst {:.3} of the bound, in {}", share(row.worst.as_ref()), row.name)
-    })
+/// A line a family, and one for all.
+fn summary(families: &[Family]) -> String {
+    let mut text = format!(
+        "{:<12} {:>5} {:>12} {:>7}  {}\n",
+        "family", "rows", "coordinates", "failed", "worst share of the bound"
+    );
+    for [family, rows, coordinates, failed, worst, name] in totals(families) {
+        let _ = writeln!(
+            text,
+            "{family:<12} {rows:>5} {coordinates:>12} {failed:>7}  {worst} in {name}"
+        );
+    }
+    text
+}
+
+/// Family, rows, coordinates, failed rows, the worst share and its row; at the end those of all.
+fn totals(families: &[Family]) -> Vec<[String; 6]> {
+    let of = |name: &str, rows: Vec<&Row>| {
+        let by_share =
+            |a: &&&Row, b: &&&Row| share(a.worst.as_ref()).total_cmp(&share(b.worst.as_ref()));
+        let worst = rows.iter().max_by(by_share);
+        [
+            name.to_string(),
+            rows.len().to_string(),
+            rows.iter().map(|row| row.coordinates).sum::<usize>().to_string(),
+            rows.iter().filter(|row| !row.passed).count().to_string(),
+            worst.map_or("-".into(), |row| format!("{:.3}", share(row.worst.as_ref()))),
+            worst.map_or("-".into(), |row| row.name.to_string()),
+        ]
+    };
+    let each = families.iter().map(|(family, rows)| of(family, rows.iter().collect()));
+    each.chain([of("all", families.iter().flat_map(|(_, rows)| rows).collect())]).collect()
+}
+
+/// The page of the documentation, made by the command that it names.
+fn markdown(families: &[Family], page: &Path) -> String {
+    let mut text = format!(
+        "# Gradients against central differences\n\n\
+         Written by `cargo xtask gradcheck --all --write {}`; do not edit. Every layer, activation \
+         and loss in small nets, in `f64`, every coordinate of the gradient, in training (with the \
+         mask of dropout and the state of normalization held) and in evaluation.\n\n\
+         The step is `h = 1e-6 max(1, |x|)`, the numeric value `n = (f(x + h) - f(x - h))/2h`, and \
+         the bound `|a - n| <= 1e-6 max(|a|, |n|) + 1e-9 max|g|`. A share of the bound above 1 \
+         fails; where rounding blurs the difference, a five-point difference with a wider step \
+         decides, under the same bound. The penalties of the optimizers are held in the same way by \
+         `crates/optim/tests/penalties.rs`, 200 random nets by \
+         `crates/core/tests/random_nets.rs`, what lies beyond ordinary numbers by \
+         `crates/core/tests/extremes.rs`.\n\n\
+         Matrix product: {}.\n\n\
+         | family | rows | coordinates | failed | worst share of the bound | in |\n\
+         | --- | ---: | ---: | ---: | ---: | --- |\n",
+        page.display(),
+        product_name()
+    );
+    for total in totals(families) {
+        let _ = writeln!(text, "| {} |", total.join(" | "));
+    }
+    for (family, rows) in families {
+        let _ = write!(
+            text,
+            "\n## {family}\n\n\
+             | case | coordinates | worst share of the bound | at | in | verdict |\n\
+             | --- | ---: | ---: | --- | --- | --- |\n"
+        );
+        for row in rows {
+            let (mode, place) =
+                row.worst.as_ref().map_or(("-", "-".to_string()), |(mode, worst)| {
+                    (*mode, format!("`{}`", worst.place))
+                });
+            let _ = writeln!(
+                text,
+                "| {} | {} | {:.3} | {place} | {mode} | {} |",
+                row.name,
+                row.coordinates,
+                share(row.worst.as_ref()),
+                if row.passed { "pass" } else { "**FAIL**" }
+            );
+        }
+    }
+    text
 }
 
 fn as_json(row: &Row) -> Value {
