@@ -197,6 +197,8 @@ def optimizers():
                    update=lambda: updates_of_others.adagrad_from(0.1, 0.1, 1e-3))
     yield on_small("Adam, epsilon before the correction", oracle="PyTorch and scikit-learn",
                    update=lambda: updates_of_others.adam_epsilon_hat(0.02, 1e-3))
+    yield on_small("ClassicalMomentum, a falling rate", oracle="PyTorch and scikit-learn",
+                   update=lambda: updates_of_others.classical_momentum(0.2, 0.9, 0.25, 4))
 
 
 def clips():

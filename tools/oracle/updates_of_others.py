@@ -159,6 +159,7 @@ def adagrad_from(rate, initial, epsilon):
 @dataclass
 class ScikitLearn(Stepper):
     make: Callable  # from a list of arrays to an optimizer
+    samples: int = 1  # of a step
     steps: int = 0
 
     def begin(self):
@@ -169,13 +170,20 @@ class ScikitLearn(Stepper):
         # It works in place, on the arrays it is handed.
         self.optimizer.update_params(self.arrays, [np.array(g) for g in gradients.values()])
         self.steps += 1
-        self.optimizer.iteration_ends(self.steps)
+        self.optimizer.iteration_ends(self.steps * self.samples)
         return dict(zip(self.parameters, self.arrays))
 
 
 def adam_epsilon_hat(rate, epsilon):
     ron = written(rate, [f"Adam(epsilon: {epsilon}, epsilon_hat: true)"])
     return ScikitLearn(ron, lambda arrays: AdamOptimizer(arrays, rate, epsilon=epsilon))
+
+
+def classical_momentum(rate, momentum, power, samples):
+    """The velocity holds the rate, which falls at each step."""
+    ron = written(rate, [f"ClassicalMomentum({momentum})"], schedule=f"InvScaling(power: {power})")
+    return ScikitLearn(ron, lambda arrays: SGDOptimizer(
+        arrays, rate, "invscaling", momentum, nesterov=False, power_t=power), samples)
 
 
 def keras_schedule(rate, ron, kind, **rest):

@@ -114,7 +114,7 @@ impl Optimizer {
     /// The value of all penalties at these parameters: what the chain's `L2` and `L1` are the
     /// gradients of, in a step over this many samples. It is no part of the reported loss.
     pub fn penalty<T: Scalar>(&self, values: &[T], ranges: &[ParameterRange], rows: u64) -> f64 {
-        let step = Step { values, ranges, rows };
+        let step = Step { values, ranges, rows, rate: 1.0 };
         self.chain.iter().map(|transform| transform.penalty(&step)).sum()
     }
 
@@ -126,7 +126,7 @@ impl Optimizer {
         rows: u64,
         gradient: &mut [T],
     ) {
-        let step = Step { values, ranges, rows };
+        let step = Step { values, ranges, rows, rate: 1.0 };
         let is_penalty = |transform: &&Transform| transform.is_penalty();
         let penalties: Vec<Transform> = self.chain.iter().filter(is_penalty).cloned().collect();
         for mut penalty in Transform::start(&penalties, ranges) {
@@ -200,16 +200,16 @@ impl<T: Scalar> Stepper<T> {
     /// Changes the parameters by their gradients, which are used up. Returns whether every value
     /// is finite afterwards.
     pub fn step(&mut self, parameters: &mut Parameters<T>, clock: Clock) -> bool {
+        let rate = self.rate(clock);
         let Parameters { values, gradients, ranges } = parameters;
         let frozen = self.spans.iter().filter(|span| span.rate_multiplier == 0.0);
         for span in frozen {
             gradients[span.range.clone()].fill(T::ZERO);
         }
-        let step = Step { values, ranges, rows: clock.rows() };
+        let step = Step { values, ranges, rows: clock.rows(), rate };
         for transform in &mut self.chain {
             transform.apply(&step, gradients);
         }
-        let rate = self.rate(clock);
         for span in self.spans.iter().filter(|span| span.rate_multiplier != 0.0) {
             let rate = T::from_f64(rate * span.rate_multiplier);
             let updates = &gradients[span.range.clone()];

@@ -77,6 +77,12 @@ fn every_transformation_follows_its_formula() {
         v = std::array::from_fn(|i| 0.9 * v[i] + g[i]);
         v
     });
+    // At a constant rate the two are one; the oracle has a falling one.
+    let mut v = [0.0; 3];
+    check(&[Transform::ClassicalMomentum(0.9)], |g, _| {
+        v = std::array::from_fn(|i| 0.9 * v[i] + 0.1 * g[i]);
+        v.map(|v| v / 0.1)
+    });
     let mut v = [0.0; 3];
     check(&[Transform::Nesterov(0.9)], |g, _| {
         v = std::array::from_fn(|i| 0.9 * v[i] + g[i]);

@@ -18,6 +18,8 @@ pub enum Axis {
     Batch(Vec<usize>),
     /// The number of the chain's `Momentum`.
     Momentum(Range),
+    /// The number of the chain's `ClassicalMomentum`.
+    ClassicalMomentum(Range),
     /// The number of the chain's `Nesterov`.
     Nesterov(Range),
     /// The number of the chain's `L2`.
@@ -89,6 +91,7 @@ impl Axis {
             Axis::LearningRate(_) => "learning rate",
             Axis::Batch(_) => "batch",
             Axis::Momentum(_) => "momentum",
+            Axis::ClassicalMomentum(_) => "classical momentum",
             Axis::Nesterov(_) => "Nesterov momentum",
             Axis::L2(_) => "L2",
             Axis::L1(_) => "L1",
@@ -111,6 +114,7 @@ impl Axis {
         match self {
             Axis::LearningRate(range)
             | Axis::Momentum(range)
+            | Axis::ClassicalMomentum(range)
             | Axis::Nesterov(range)
             | Axis::L2(range)
             | Axis::L1(range)
@@ -210,6 +214,7 @@ impl Axis {
     fn transform(&self, value: f64) -> Option<Transform> {
         match self {
             Axis::Momentum(_) => Some(Transform::Momentum(value)),
+            Axis::ClassicalMomentum(_) => Some(Transform::ClassicalMomentum(value)),
             Axis::Nesterov(_) => Some(Transform::Nesterov(value)),
             Axis::L2(_) => Some(Transform::L2(Strength::new(value))),
             Axis::L1(_) => Some(Transform::L1(Strength::new(value))),

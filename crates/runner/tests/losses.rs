@@ -11,7 +11,7 @@ fn run(data: &str, model: &str, loss: &str) -> (Outcome, Vec<(String, f64)>) {
     let path = folder.path().join("file.ron");
     let text = format!(
         "// Is it read and trained?\n(name: \"file\", data: {data}, model: {model}, loss: {loss}, \
-         optimizer: (chain: [], learning_rate: 0.1), train: (epochs: 60, batch: 7, \
+         optimizer: (chain: [], learning_rate: 0.1), train: (epochs: 60, batch: 4, \
          last_batch: Drop), evaluate: [Train])"
     );
     fs::write(&path, text).expect("it is writable");

@@ -6,6 +6,7 @@ mod l2;
 mod l1;
 mod decoupled_decay;
 mod momentum;
+mod classical_momentum;
 mod nesterov;
 mod adagrad;
 mod rms_prop;
@@ -47,6 +48,8 @@ pub enum Transform {
     DecoupledDecay(Strength),
     /// `v = β v + u; u = v`: heavy-ball momentum.
     Momentum(f64),
+    /// `v = β v + rate u; u = v/rate`: the heavy ball with the rate in its velocity.
+    ClassicalMomentum(f64),
     /// `v = β v + u; u = u + β v`: Nesterov's momentum.
     Nesterov(f64),
     /// `u` over the root of the sum of its squares.
@@ -84,6 +87,8 @@ pub(crate) struct Step<'a, T> {
     pub(crate) ranges: &'a [ParameterRange],
     /// Samples that the gradient is the mean over.
     pub(crate) rows: u64,
+    /// The learning rate of this step, before the multipliers of parameters.
+    pub(crate) rate: f64,
 }
 
 /// A transformation with its state.
@@ -103,6 +108,7 @@ impl Transform {
             Transform::L1(_) => "L1",
             Transform::DecoupledDecay(_) => "DecoupledDecay",
             Transform::Momentum(_) => "Momentum",
+            Transform::ClassicalMomentum(_) => "ClassicalMomentum",
             Transform::Nesterov(_) => "Nesterov",
             Transform::Adagrad(_) => "Adagrad",
             Transform::RmsProp(_) => "RmsProp",
@@ -126,6 +132,7 @@ impl Transform {
             | Transform::L1(strength)
             | Transform::DecoupledDecay(strength) => Some(&mut strength.lambda),
             Transform::Momentum(number)
+            | Transform::ClassicalMomentum(number)
             | Transform::Nesterov(number)
             | Transform::ClipNorm(number)
             | Transform::ClipNormPerLayer(number)
@@ -143,9 +150,9 @@ impl Transform {
             Transform::L2(strength)
             | Transform::L1(strength)
             | Transform::DecoupledDecay(strength) => strength.mistakes(self.kind()),
-            Transform::Momentum(beta) | Transform::Nesterov(beta) => {
-                only(*beta, Allowed::ZeroToBelowOne)
-            }
+            Transform::Momentum(beta)
+            | Transform::ClassicalMomentum(beta)
+            | Transform::Nesterov(beta) => only(*beta, Allowed::ZeroToBelowOne),
             Transform::Adagrad(options) => options.mistakes(),
             Transform::RmsProp(options) => options.mistakes(),
             Transform::Adadelta(options) => options.mistakes(),
@@ -204,6 +211,9 @@ impl Transform {
                     Box::new(decoupled_decay::DecoupledDecay(strength.clone()))
                 }
                 Transform::Momentum(beta) => Box::new(momentum::Momentum::new(*beta, len)),
+                Transform::ClassicalMomentum(beta) => {
+                    Box::new(classical_momentum::ClassicalMomentum::new(*beta, len))
+                }
                 Transform::Nesterov(beta) => Box::new(nesterov::Nesterov::new(*beta, len)),
                 Transform::Adagrad(options) => Box::new(options.start(len)),
                 Transform::RmsProp(options) => Box::new(options.start(len)),
@@ -238,6 +248,7 @@ impl fmt::Display for Transform {
             | Transform::L1(strength)
             | Transform::DecoupledDecay(strength) => strength.to_string(),
             Transform::Momentum(number)
+            | Transform::ClassicalMomentum(number)
             | Transform::Nesterov(number)
             | Transform::ClipNorm(number)
             | Transform::ClipNormPerLayer(number)

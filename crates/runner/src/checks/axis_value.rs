@@ -18,6 +18,8 @@ pub enum AxisValue {
     Batch(usize),
     /// The number of `Momentum`.
     Momentum(f64),
+    /// The number of `ClassicalMomentum`.
+    ClassicalMomentum(f64),
     /// The number of `Nesterov`.
     Nesterov(f64),
     /// The number of `L2`.
@@ -70,6 +72,7 @@ impl AxisValue {
         match (axis, self) {
             (Axis::LearningRate(range), Self::LearningRate(value))
             | (Axis::Momentum(range), Self::Momentum(value))
+            | (Axis::ClassicalMomentum(range), Self::ClassicalMomentum(value))
             | (Axis::Nesterov(range), Self::Nesterov(value))
             | (Axis::L2(range), Self::L2(value))
             | (Axis::L1(range), Self::L1(value))
@@ -91,6 +94,7 @@ impl AxisValue {
                 Axis::LearningRate(_)
                 | Axis::Batch(_)
                 | Axis::Momentum(_)
+                | Axis::ClassicalMomentum(_)
                 | Axis::Nesterov(_)
                 | Axis::L2(_)
                 | Axis::L1(_)
