@@ -14,6 +14,8 @@ pub(crate) const LABEL_SIZE: f64 = 19.0;
 pub(crate) enum Scale {
     /// By their difference.
     Linear { low: f64, high: f64 },
+    /// The same, of what is counted: ticks at whole numbers only.
+    Whole { low: f64, high: f64 },
     /// By their ratio; both ends above 0.
     Log { low: f64, high: f64 },
 }
@@ -51,14 +53,18 @@ impl Scale {
     /// Its ends.
     pub(crate) fn ends(self) -> (f64, f64) {
         match self {
-            Scale::Linear { low, high } | Scale::Log { low, high } => (low, high),
+            Scale::Linear { low, high } | Scale::Whole { low, high } | Scale::Log { low, high } => {
+                (low, high)
+            }
         }
     }
 
     /// Where `value` lies: 0 at the low end, 1 at the high end; outside of both beyond them.
     pub(crate) fn share(self, value: f64) -> f64 {
         match self {
-            Scale::Linear { low, high } => (value - low) / (high - low),
+            Scale::Linear { low, high } | Scale::Whole { low, high } => {
+                (value - low) / (high - low)
+            }
             Scale::Log { low, .. } if value <= low * 1e-30 => -1.0,
             Scale::Log { low, high } => {
                 let (low, high) = (libm::log10(low), libm::log10(high));
@@ -71,6 +77,11 @@ impl Scale {
     pub(crate) fn ticks(self, count: usize) -> Vec<Tick> {
         match self {
             Scale::Linear { low, high } => linear_ticks(low, high, count),
+            Scale::Whole { low, high } => {
+                let mut ticks = linear_ticks(low, high, count);
+                ticks.retain(|tick| tick.value.fract() == 0.0);
+                ticks
+            }
             Scale::Log { low, high } => {
                 let decades = libm::log10(high / low);
                 if decades < 0.7 {
@@ -328,6 +339,8 @@ mod tests {
         assert_eq!(labels(decades, 8), ["0.001", "0.01", "0.1", "1", "10"]);
         let narrow = Scale::Log { low: 0.19, high: 0.29 };
         assert_eq!(labels(narrow, 6), ["0.2", "0.22", "0.24", "0.26", "0.28"]);
+        let whole = Scale::Whole { low: 0.95, high: 2.05 };
+        assert_eq!(whole.ticks(7).iter().map(|tick| tick.value).collect::<Vec<_>>(), [1.0, 2.0]);
         let linear = Scale::Linear { low: -0.05, high: 1.05 };
         assert_eq!(labels(linear, 6), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
         let huge = Scale::Log { low: 1e-300, high: 1e300 };

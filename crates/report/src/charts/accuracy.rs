@@ -10,7 +10,7 @@ use crate::cells::{Measure, Survey};
 use crate::colors::{BLUE, INK, VERMILION, tint};
 use crate::numbers::short;
 
-pub(super) const CAPTION: &str = "Share of the samples that are classified rightly, at the end; \
+pub(super) const CAPTION: &str = "Share of the predictions that name the right class, at the end; \
     medians over seeds, diverged runs counted as worst.";
 
 /// More cells than this do not fit on a picture that one can read.

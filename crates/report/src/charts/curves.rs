@@ -187,7 +187,7 @@ fn scales(survey: &Survey<'_>, all: &[Vec<Series>]) -> (Scale, Scale) {
     let values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     let values =
         values.into_iter().map(|value| value.min(bound)).chain([initial, constant(survey)]);
-    (Scale::Linear { low: 0.0, high: last }, Scale::over(values, 3.0, 0.04))
+    (Scale::Whole { low: 0.0, high: last }, Scale::over(values, 3.0, 0.04))
 }
 
 fn draw_panel(survey: &Survey<'_>, key: &Key, canvas: &mut Canvas, panel: &Panel, all: &[Series]) {

@@ -123,7 +123,7 @@ fn scales(panels: &[(String, Vec<Depth>)]) -> (Scale, Scale) {
     let lowest_shown = highest * libm::pow(10.0, -MOST_DECADES);
     let y = Scale::over(norms().filter(|&norm| norm > lowest_shown), 3.0, 0.06);
     let margin = (deepest - 1.0).max(1.0) * 0.05;
-    (Scale::Linear { low: 1.0 - margin, high: deepest + margin }, y)
+    (Scale::Whole { low: 1.0 - margin, high: deepest + margin }, y)
 }
 
 fn draw_depth(canvas: &mut Canvas, panel: &Panel, depth: &Depth, stroke: Stroke, mark: Mark) {
