@@ -100,6 +100,16 @@ quick! {
     the_claims_of_the_article_hold: "article.ron";
     the_claims_about_the_edge_of_divergence_hold: "article_edge.ron";
     the_claims_about_the_linear_output_hold: "article_linear.ron";
+    published_o1_holds_to_the_epoch: "published/o01_softmax.ron";
+    published_o8_holds_on_iris: "published/o08_iris.ron";
+    published_o8_holds_on_digits: "published/o08_digits.ron";
+    published_o8_holds_on_circles: "published/o08_circles.ron";
+    published_o8_holds_on_moons: "published/o08_moons.ron";
+    published_o9_holds: "published/o09_weights.ron";
+    published_o11_holds: "published/o11_spirals.ron";
+    published_o12_holds_on_concrete: "published/o12_concrete.ron";
+    published_o12_holds_on_wine: "published/o12_wine.ron";
+    published_o12_holds_on_yachts: "published/o12_yacht.ron";
 }
 
 /// Each kind of claim, wrong and right, with what the table says of the wrong one.
