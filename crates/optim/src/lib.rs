@@ -13,11 +13,13 @@ mod schedule;
 mod units;
 mod constraint;
 mod average;
+mod penalty_table;
 
 pub use average::Average;
 pub use clock::{Clock, Each};
 pub use constraint::Constraint;
 pub use optimizer::{Optimizer, Stepper, rate_mistake};
+pub use penalty_table::{PenaltyCase, penalty_table};
 pub use schedule::{Piece, Schedule};
 pub use transforms::{
     Adadelta, Adagrad, Adam, AdamW, ClipAdaptive, Divisor, Lion, RmsProp, Strength, Transform,

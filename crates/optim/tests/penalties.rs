@@ -1,67 +1,35 @@
 //! The table of penalties: the value of each as stated, and its gradient by central differences.
 //! And that every transformation reads back as it is written.
 
-use gradus_core::{
-    Graph, Initialization, Layer, Loss, Parameters, Program, Role, Shape, check_gradients_of,
+use gradus_core::{Parameters, Role};
+use gradus_optim::{
+    Adam, AdamW, Divisor, Optimizer, PenaltyCase, Strength, Transform, penalty_table,
 };
-use gradus_optim::{Adam, AdamW, Divisor, Optimizer, Strength, Transform};
 use ron::extensions::Extensions;
 
-/// (2, 3) weights with 3 biases, and (3, 1) weights with 1 bias, none of them zero.
-fn parameters() -> Parameters<f64> {
-    let layers = [Layer::dense(3), Layer::dense(1)];
-    let graph = Graph::build(Shape::Features(2), &layers, Initialization::default());
-    let mut parameters = Program::compile(graph.expect("the model fits"), Loss::Mse, 1).parameters;
-    for (index, value) in parameters.values.iter_mut().enumerate() {
-        *value = 0.3 * (f64::from((index as i32 * 7 + 3) % 13) - 6.5);
-    }
-    parameters
-}
-
-const ROWS: u64 = 8;
-
-type Value = fn(lambda: f64, w: &[f64]) -> f64;
-
-/// A penalty of this strength.
-type Penalty = fn(Strength) -> Transform;
-
-/// Each penalty of the catalogue with its value as stated.
-fn penalty_cases() -> Vec<(Penalty, Value)> {
-    vec![
-        (Transform::L2, |lambda, w| 0.5 * lambda * w.iter().map(|w| w * w).sum::<f64>()),
-        (Transform::L1, |lambda, w| lambda * w.iter().map(|w| w.abs()).sum::<f64>()),
-    ]
-}
-
-/// Strengths of 0.37 in all forms, with the places of the numbers they are for and the divisor.
-fn strengths() -> [(Strength, Vec<usize>, f64); 3] {
-    let weights = || vec![0, 1, 2, 3, 4, 5, 9, 10, 11];
-    let with = |roles: &[Role], divisor| Strength { lambda: 0.37, roles: roles.to_vec(), divisor };
-    [
-        (Strength::new(0.37), weights(), 1.0),
-        (with(&[Role::Weight], Divisor::Batch), weights(), 8.0),
-        (with(&[Role::Bias, Role::Scale], Divisor::One), vec![6, 7, 8, 12], 1.0),
-    ]
-}
-
+/// The penalties with their values as stated, over weights or biases `w`.
 #[test]
 fn every_penalty_has_its_value_and_its_gradient() {
-    for (penalty, value) in penalty_cases() {
-        for (strength, places, divisor) in strengths() {
-            let chain = vec![penalty(strength)];
-            let optimizer = Optimizer { chain, ..Optimizer::plain(0.1) };
-            let Parameters { mut values, ranges, .. } = parameters();
-            let of_roles: Vec<f64> = places.iter().map(|&place| values[place]).collect();
-            let (ours, stated) =
-                (optimizer.penalty(&values, &ranges, ROWS), value(0.37 / divisor, &of_roles));
-            assert!((ours - stated).abs() < 1e-14, "{optimizer:?}: {ours} is not {stated}");
-            let mut analytic = vec![0.0; values.len()];
-            optimizer.add_penalty_gradient(&values, &ranges, ROWS, &mut analytic);
-            let found = check_gradients_of(&ranges, &mut values, &analytic, |values| {
-                optimizer.penalty(values, &ranges, ROWS)
-            });
-            assert!(found.passed() && found.corners == 0, "{optimizer:?}: {found:?}");
-        }
+    for case in penalty_table() {
+        let (Transform::L2(strength) | Transform::L1(strength)) = &case.penalty else {
+            panic!("{}: state its value here", case.penalty);
+        };
+        let places: &[usize] = if strength.roles.contains(&Role::Weight) {
+            &[0, 1, 2, 3, 4, 5, 9, 10, 11]
+        } else {
+            &[6, 7, 8, 12]
+        };
+        let divisor = if strength.divisor == Divisor::Batch { 8.0 } else { 1.0 };
+        let values = PenaltyCase::parameters().values;
+        let w = places.iter().map(|&place| values[place]);
+        let stated = match case.penalty {
+            Transform::L2(_) => 0.5 * 0.37 / divisor * w.map(|w| w * w).sum::<f64>(),
+            _ => 0.37 / divisor * w.map(f64::abs).sum::<f64>(),
+        };
+        let ours = case.value();
+        assert!((ours - stated).abs() < 1e-14, "{}: {ours} is not {stated}", case.penalty);
+        let found = case.check();
+        assert!(found.passed() && found.corners == 0, "{}: {found:?}", case.penalty);
     }
 }
 
@@ -92,16 +60,16 @@ fn read(text: &str) -> Result<Transform, ron::error::SpannedError> {
 /// What adds the gradient of a penalty must have a value, and whatever has one a row.
 #[test]
 fn no_penalty_is_missing_from_the_table() {
-    let tabled: Vec<&str> =
-        penalty_cases().iter().map(|(penalty, _)| penalty(Strength::new(0.5)).kind()).collect();
-    let Parameters { values, ranges, .. } = parameters();
+    let table = penalty_table();
+    let tabled: Vec<&str> = table.iter().map(|case| case.penalty.kind()).collect();
+    let Parameters { values, ranges, .. } = PenaltyCase::parameters();
     for transform in one_of_each_kind() {
         let kind = transform.kind();
         assert_eq!(transform.is_penalty(), tabled.contains(&kind), "{kind}");
         let optimizer = Optimizer { chain: vec![transform], ..Optimizer::plain(0.1) };
-        let has_value = optimizer.penalty(&values, &ranges, ROWS) != 0.0;
+        let has_value = optimizer.penalty(&values, &ranges, 8) != 0.0;
         let mut gradient = vec![0.0; values.len()];
-        optimizer.add_penalty_gradient(&values, &ranges, ROWS, &mut gradient);
+        optimizer.add_penalty_gradient(&values, &ranges, 8, &mut gradient);
         let has_gradient = gradient.iter().any(|&g| g != 0.0);
         assert_eq!(
             (has_value, has_gradient),
@@ -112,8 +80,9 @@ fn no_penalty_is_missing_from_the_table() {
 
 #[test]
 fn every_transformation_reads_back_as_it_is_written() {
-    let strengths = strengths().map(|(strength, ..)| strength);
-    let [plain, by_batch, of_biases] = strengths;
+    let plain = Strength::new(0.37);
+    let by_batch = Strength { divisor: Divisor::Batch, ..plain.clone() };
+    let of_biases = Strength { roles: vec![Role::Bias, Role::Scale], ..plain.clone() };
     let special = [
         Transform::L2(plain),
         Transform::L1(of_biases.clone()),

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use gradus_core::{GradientCase, Mode, Worst, gradient_families, product_name};
+use gradus_core::{GradientCheck, Mode, Worst, gradient_families, product_name};
+use gradus_optim::penalty_table;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -18,7 +19,7 @@ const MODES: [(&str, Mode); 2] =
 /// One row of the table, checked in both modes.
 struct Row {
     family: &'static str,
-    name: &'static str,
+    name: String,
     passed: bool,
     coordinates: usize,
     failures: usize,
@@ -34,11 +35,20 @@ type Family = (&'static str, Vec<Row>);
 pub(crate) fn run(json: bool, page: Option<&Path>) -> Result<ExitCode, Failure> {
     let mut families: Vec<Family> = Vec::new();
     for (family, cases) in gradient_families() {
-        let rows: Vec<Row> = cases.iter().map(|case| check(family, case)).collect();
-        if !json {
-            print(&format!("{family}\n{}\n", table(&rows)));
+        let rows = cases.iter().map(|case| {
+            let checks = MODES.map(|(mode_name, mode)| (mode_name, case.check(mode)));
+            row(family, case.name.to_string(), checks)
+        });
+        families.push((family, rows.collect()));
+    }
+    let penalties = penalty_table()
+        .into_iter()
+        .map(|case| row("penalties", case.penalty.to_string(), [("training", case.check())]));
+    families.push(("penalties", penalties.collect()));
+    if !json {
+        for (family, rows) in &families {
+            print(&format!("{family}\n{}\n", table(rows)));
         }
-        families.push((family, rows));
     }
     let rows = || families.iter().flat_map(|(_, rows)| rows);
     if json {
@@ -54,18 +64,15 @@ pub(crate) fn run(json: bool, page: Option<&Path>) -> Result<ExitCode, Failure> 
     Ok(exit(rows().any(|row| !row.passed)))
 }
 
-fn check(family: &'static str, case: &GradientCase) -> Row {
-    let mut row = Row {
-        family,
-        name: case.name,
-        passed: true,
-        coordinates: 0,
-        failures: 0,
-        corners: 0,
-        worst: None,
-    };
-    for (mode_name, mode) in MODES {
-        let check = case.check(mode);
+/// A row of what was found, each time in a mode.
+fn row(
+    family: &'static str,
+    name: String,
+    checks: impl IntoIterator<Item = (&'static str, GradientCheck)>,
+) -> Row {
+    let mut row =
+        Row { family, name, passed: true, coordinates: 0, failures: 0, corners: 0, worst: None };
+    for (mode_name, check) in checks {
         // A corner cannot be compared: rows are made so that there is none.
         row.passed &= check.passed() && check.corners == 0;
         row.coordinates += check.coordinates;
@@ -88,7 +95,7 @@ fn table(rows: &[Row]) -> String {
     let mut text = String::new();
     for row in rows {
         let verdict = if row.passed { "pass" } else { "FAIL" };
-        let (coordinates, name) = (row.coordinates, row.name);
+        let (coordinates, name) = (row.coordinates, &row.name);
         let _ = write!(text, "{verdict}  {name:<width$}  {coordinates:>5} coordinates");
         if row.corners > 0 {
             let _ = write!(text, ", {} at a corner", row.corners);
@@ -135,7 +142,7 @@ fn totals(families: &[Family]) -> Vec<[String; 6]> {
             rows.iter().map(|row| row.coordinates).sum::<usize>().to_string(),
             rows.iter().filter(|row| !row.passed).count().to_string(),
             worst.map_or("-".into(), |row| format!("{:.3}", share(row.worst.as_ref()))),
-            worst.map_or("-".into(), |row| row.name.to_string()),
+            worst.map_or("-".into(), |row| row.name.clone()),
         ]
     };
     let each = families.iter().map(|(family, rows)| of(family, rows.iter().collect()));
@@ -152,8 +159,8 @@ fn markdown(families: &[Family], page: &Path) -> String {
          The step is `h = 1e-6 max(1, |x|)`, the numeric value `n = (f(x + h) - f(x - h))/2h`, and \
          the bound `|a - n| <= 1e-6 max(|a|, |n|) + 1e-9 max|g|`. A share of the bound above 1 \
          fails; where rounding blurs the difference, a five-point difference with a wider step \
-         decides, under the same bound. The penalties of the optimizers are held in the same way by \
-         `crates/optim/tests/penalties.rs`, 200 random nets by \
+         decides, under the same bound. Penalties are held against their \
+         values, such as `½λ‖w‖²`. 200 random nets are held by \
          `crates/core/tests/random_nets.rs`, what lies beyond ordinary numbers by \
          `crates/core/tests/extremes.rs`.\n\n\
          Matrix product: {}.\n\n\
