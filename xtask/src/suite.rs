@@ -62,13 +62,14 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     take("fmt", &mut steps, || companion("fmt", "rustfmt", &["--all", "--check"]));
     let lint_all = [&["--workspace", "--all-targets"], features, DENY].concat();
     take("clippy", &mut steps, || companion("clippy", "clippy", &lint_all));
-    take("tests", &mut steps, || tests(&[&["--workspace"], features].concat()));
+    let of_all = [&["--workspace"], features].concat();
+    take("tests", &mut steps, || tests(&of_all, SKIPS_WITHOUT_DATA));
     if product == Product::OpenBlas {
         // The other product: what only it compiles is neither linted nor tested above. In the same
         // target folder, where everything but core and what stands on it is compiled already.
         let lint_core = [&["--package", "gradus-core", "--all-targets"], DENY].concat();
         take("clippy embedded", &mut steps, || companion("clippy", "clippy", &lint_core));
-        take("tests embedded", &mut steps, || tests(EMBEDDED));
+        take("tests embedded", &mut steps, || tests(EMBEDDED, SKIPS_OF_EMBEDDED));
     }
     take("doc", &mut steps, || doc(features));
     take("faults", &mut steps, faults::step);
@@ -80,6 +81,12 @@ const DENY: &[&str] = &["--", "-D", "warnings"];
 /// The crates whose code differs or computes differently without OpenBLAS.
 const EMBEDDED: &[&str] =
     &["--package", "gradus-core", "--package", "gradus-optim", "--package", "gradus-runner"];
+
+/// Tests that need data which is not shipped: so many are skipped where `experiments/data` is not
+/// there, as in CI. Any other number is a failure: a test that skips for another reason says
+/// nothing, and would never be missed.
+const SKIPS_WITHOUT_DATA: usize = 10;
+const SKIPS_OF_EMBEDDED: usize = 5;
 
 /// Announces a step, runs and times it. What hinders it is its failure, not the end of the suite.
 fn take(
@@ -146,10 +153,14 @@ fn shown(command: &Command) -> String {
 ///
 /// A test that cannot do its work on this machine returns early and appends one line, `its name:
 /// the reason`, to the file that GRADUS_SKIPS names; libtest knows no such outcome.
-fn tests(arguments: &[&str]) -> Result<Outcome, Failure> {
+fn tests(arguments: &[&str], skips_without_data: usize) -> Result<Outcome, Failure> {
     let skips = skips_file()?;
+    let data = workspace::root().join("experiments/data");
     let mut cargo = workspace::cargo();
     cargo.args(["test", "--no-fail-fast"]).args(arguments);
+    if data.is_dir() && std::env::var_os("GRADUS_TEST_DATA").is_none() {
+        cargo.env("GRADUS_TEST_DATA", &data);
+    }
     cargo.env("GRADUS_SKIPS", &skips).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = cargo.spawn().map_err(|error| process::cannot_start(&cargo, &error))?;
     let mut tally = Tally::default();
@@ -167,7 +178,25 @@ fn tests(arguments: &[&str]) -> Result<Outcome, Failure> {
     let _ = std::fs::remove_file(&skips);
     let said: Vec<String> = text.lines().map(str::to_owned).collect();
     tally.take_skips(said.len());
-    Ok(judge_tests(tally, said, status.success(), &shown(&cargo)))
+    let unexpected = unexpected_skips(said.len(), skips_without_data, data.is_dir());
+    let mut outcome = judge_tests(tally, said, status.success(), &shown(&cargo));
+    if let Some(unexpected) = unexpected {
+        outcome.counts.add(Counts::FAILED);
+        outcome.failures.push(unexpected);
+    }
+    Ok(outcome)
+}
+
+/// What is wrong with this number of skips: without data it is known, with some it is smaller.
+fn unexpected_skips(skips: usize, without_data: usize, has_data: bool) -> Option<String> {
+    let holds = if has_data { skips <= without_data } else { skips == without_data };
+    (!holds).then(|| {
+        let folder = if has_data { "at most" } else { "without experiments/data exactly" };
+        format!(
+            "{skips} tests were skipped, {folder} {without_data} are expected: see the list below, \
+             and the constants at the head of xtask/src/suite.rs"
+        )
+    })
 }
 
 /// An empty file for the tests to write to, in the target folder.
@@ -246,6 +275,16 @@ mod tests {
         );
         assert_eq!(outcome.counts, Counts { passed: 3, failed: 1, skipped: 0 });
         assert_eq!(outcome.failures, ["a"]);
+    }
+
+    #[test]
+    fn a_number_of_skips_that_nobody_expects_is_a_failure() {
+        assert_eq!(unexpected_skips(10, 10, false), None);
+        assert_eq!(unexpected_skips(0, 10, true), None);
+        for (skips, has_data) in [(9, false), (11, false), (11, true)] {
+            let said = unexpected_skips(skips, 10, has_data).expect("it is not expected");
+            assert!(said.starts_with(&format!("{skips} tests were skipped")), "{said}");
+        }
     }
 
     #[test]
