@@ -55,7 +55,7 @@ enum Command {
 struct Place {
     /// The experiment file.
     file: PathBuf,
-    /// The folder that relative paths in the file's `data` start from, in place of the file's own.
+    /// The folder in which paths of the file that lead into `data/` are looked for.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]

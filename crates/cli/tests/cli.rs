@@ -229,6 +229,19 @@ fn wrong_use_and_wrong_files_are_exit_2_and_nothing_is_written() {
 }
 
 #[test]
+fn weights_are_written_to_files_of_their_own_kind_alone() {
+    let bench = Bench::new(&SMALL.replace("seeds: 2", "seeds: 1"));
+    bench.prints(&["run", FILE, "--no-report"]);
+    let store = bench.results().join("small").join("runs.sqlite");
+    let before = fs::read(&store).expect("it is there");
+    let to = store.to_str().expect("a plain name");
+    let (code, errors) = bench.refuses(&["weights", "small", "", "--to", to]);
+    assert_eq!(code, 2, "{errors}");
+    assert!(errors.contains(".safetensors"), "{errors}");
+    assert!(fs::read(&store).expect("it is there") == before, "the store was touched");
+}
+
+#[test]
 fn pipes_that_close_end_nothing_in_a_panic() {
     let bench = Bench::new(SMALL);
     for arguments in [&["plan", FILE][..], &["run", FILE], &["doctor"], &["run", "missing.ron"]] {

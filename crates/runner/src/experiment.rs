@@ -78,7 +78,8 @@ pub struct Train {
     #[serde(default)]
     pub precision: Precision,
     /// A run has diverged when its training loss over the last `window` epochs is above this
-    /// many times the loss at the initial weights.
+    /// many times the loss at the initial weights, or that of the best constant prediction if
+    /// that is larger. With `Dropout` or `BatchNorm` it is the loss at the end, as evaluated.
     #[serde(default = "default_diverged_above")]
     pub diverged_above: f64,
     /// The epochs that the rule of divergence averages over.

@@ -143,7 +143,10 @@ impl Judge {
             }
             At::Window(epochs) => {
                 let window = usize::try_from(epochs.max(1)).unwrap_or(usize::MAX);
-                return mean(&values[values.len().saturating_sub(window)..]);
+                // What was measured before the first step belongs to no epoch.
+                let trained = curve.epochs.iter().position(|&epoch| epoch > 0);
+                let first = values.len().saturating_sub(window).max(trained.unwrap_or(0));
+                return mean(&values[first..]);
             }
         };
         index.map_or(f64::NAN, |index| values[index])

@@ -3,7 +3,7 @@
 //! Steps 2 to 5 are [`Run::step`], which neither fails, nor allocates, nor locks. Everything that
 //! may take room is placed by [`Run::start`] (step 1); what ends a run (step 6) is [`train`].
 
-use gradus_core::{Graph, Mode, Program, Scalar, Stream};
+use gradus_core::{Graph, Layer, Mode, Program, Scalar, Stream};
 use gradus_optim::{Clock, Stepper};
 
 use crate::batch::Batch;
@@ -90,6 +90,10 @@ pub struct Run<'a, T> {
     clock: Clock,
     curves: Curves,
     initial_loss: f64,
+    constant_loss: f64,
+    /// Above this loss the run counts as diverged. A run that does not move at all stands at the
+    /// initial loss but for rounding, which must not decide.
+    bound: f64,
     /// First step of the current stretch of epochs over which the window's loss is above the bound
     /// of divergence.
     first_above: Option<u64>,
@@ -131,6 +135,10 @@ impl<'a, T: Scalar> Run<'a, T> {
             weights.put_into(&mut program);
         }
         let initial_loss = evaluate_loss(&mut program, &data.train);
+        let constant_loss = constant_loss(&experiment.loss, &data.train, program.output().ncols());
+        // What begins below a constant prediction, with the weights of another run, has not
+        // diverged before it is worse than that.
+        let bound = initial_loss.max(constant_loss);
         let steps_per_epoch = experiment.train.steps_per_epoch(rows);
         let clock = Clock {
             step: 0,
@@ -150,6 +158,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             curves: Curves::new(experiment, &program.parameters.layers()),
             program,
             initial_loss,
+            constant_loss,
+            bound: experiment.train.diverged_above * bound * (1.0 + ROUNDING),
             first_above: None,
             epoch_first_above: None,
             epoch_loss: 0.0,
@@ -187,7 +197,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.clock.step += 1;
         self.epoch_loss += loss * rows.len() as f64;
         self.epoch_rows += rows.len();
-        if loss > self.bound() && self.epoch_first_above.is_none() && self.clock.step > 1 {
+        if loss > self.bound && self.epoch_first_above.is_none() && self.clock.step > 1 {
             self.epoch_first_above = Some(self.clock.step);
         }
         if loss.is_finite() && finite { None } else { Some(self.not_finite(loss)) }
@@ -198,12 +208,6 @@ impl<'a, T: Scalar> Run<'a, T> {
         let parameters = &self.program.parameters;
         let rows = self.clock.rows();
         self.experiment.optimizer.penalty(&parameters.values, &parameters.ranges, rows)
-    }
-
-    /// Above this loss the run counts as diverged. A run that does not move at all stands at the
-    /// initial loss but for rounding, which must not decide.
-    fn bound(&self) -> f64 {
-        self.experiment.train.diverged_above * self.initial_loss * (1.0 + ROUNDING)
     }
 
     /// Cold: runs once, at the end of a run that broke.
@@ -248,7 +252,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let penalty = self.epoch_penalty / self.epoch_rows as f64;
         (self.epoch_loss, self.epoch_penalty, self.epoch_rows) = (0.0, 0.0, 0);
         self.curves.push_epoch(when, running_loss, penalty, self.stepper.rate(self.clock));
-        let is_above = self.curves.running_loss_over(self.experiment.train.window) > self.bound();
+        let is_above = self.curves.running_loss_over(self.experiment.train.window) > self.bound;
         let first = self.epoch_first_above.take().unwrap_or(self.clock.step);
         self.first_above = is_above.then(|| self.first_above.unwrap_or(first));
         if is_sound {
@@ -283,23 +287,23 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.clock.step == self.clock.total_steps || self.stopped.is_some()
     }
 
-    /// The training loss that the rule of divergence looks at: the mean over the last window, or,
-    /// where the last epoch was cut short and its few batches say little, all of it at the end.
+    /// The training loss that the rule of divergence looks at: the mean over the last window, or
+    /// all of it at the end, where the last epoch was cut short and its few batches say little, or
+    /// where training drops units and so sees a larger loss than the one at the start.
     fn loss_at_end(&mut self) -> f64 {
-        if self.clock.step.is_multiple_of(self.clock.steps_per_epoch) {
+        let is_whole = self.clock.step.is_multiple_of(self.clock.steps_per_epoch);
+        if is_whole && !Layer::train_otherwise(&self.experiment.model) {
             return self.curves.running_loss_over(self.experiment.train.window);
         }
         evaluate_loss(&mut self.program, &self.data.train)
     }
 
     fn finish(mut self, diverged: Option<Outcome>) -> Trained {
-        let constant_loss =
-            constant_loss(&self.experiment.loss, &self.data.train, self.program.output().ncols());
         let outcome = diverged.unwrap_or_else(|| {
-            if self.loss_at_end() > self.bound() {
+            if self.loss_at_end() > self.bound {
                 let step = self.first_above.unwrap_or(self.clock.step);
                 Outcome::Diverged { step, quantity: "loss above the bound".into(), layer: None }
-            } else if self.curves.least_training_loss() < constant_loss {
+            } else if self.curves.least_training_loss() < self.constant_loss {
                 Outcome::Trained
             } else {
                 Outcome::Stalled
@@ -315,7 +319,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             epochs: self.curves.epochs(),
             steps: self.clock.step,
             initial_loss: self.initial_loss,
-            constant_loss,
+            constant_loss: self.constant_loss,
             arrays: if keeps_weights { arrays(&self.program) } else { Vec::new() },
             weights: parameters.value_bytes(),
             curves: self.curves.finish(),

@@ -7,10 +7,14 @@ use gradus_runner::data::Prepared;
 use gradus_runner::{File, Outcome, Trained, train};
 
 fn run<T: Scalar>(train_section: &str, rate: &str, seed: u64) -> Trained {
+    run_model::<T>("Dense(10)", train_section, rate, seed)
+}
+
+fn run_model<T: Scalar>(model: &str, train_section: &str, rate: &str, seed: u64) -> Trained {
     gradus_core::use_one_thread();
     let text = format!(
         "// Does it stand still?\n(name: \"still\", data: (source: Digits, inputs: Standardize),
-         model: [Dense(10)], loss: CrossEntropy, optimizer: (learning_rate: {rate}),
+         model: [{model}], loss: CrossEntropy, optimizer: (learning_rate: {rate}),
          train: ({train_section}))"
     );
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -35,6 +39,19 @@ fn a_run_that_does_not_move_has_stalled() {
             assert_eq!(double.outcome, Outcome::Stalled, "{section}, seed {seed}, f64");
         }
     }
+}
+
+/// Units that are dropped raise the loss that training sees above the one at the start.
+#[test]
+fn a_net_with_dropout_that_learns_slowly_has_not_diverged() {
+    let model = "Dense(64), Relu, Dropout(0.8), BatchNorm(), Dense(10)";
+    for seed in 0..4 {
+        let trained = run_model::<f32>(model, "epochs: 2, batch: 32", "1e-4", seed);
+        let broke = matches!(trained.outcome, Outcome::Diverged { .. });
+        assert!(!broke, "seed {seed}: {:?}", trained.outcome);
+    }
+    let exploded = run_model::<f64>("Dense(64), Dropout(0.8), Dense(10)", "epochs: 2", "1e6", 0);
+    assert!(matches!(exploded.outcome, Outcome::Diverged { .. }), "{:?}", exploded.outcome);
 }
 
 /// The control: a rate far beyond the edge diverges, and not at the first step, whose loss is that

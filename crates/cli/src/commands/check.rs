@@ -25,7 +25,7 @@ Exit codes: 0 every claim holds; 1 one fails, or --expect-skips says another num
 pub(crate) struct CheckCommand {
     /// The experiment files; when none is given, every one in `experiments` that has claims.
     files: Vec<PathBuf>,
-    /// The folder that relative paths in `data` start from.
+    /// The folder in which paths of a file that lead into `data/` are looked for.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]

@@ -23,7 +23,7 @@ pub(crate) struct Gradcheck {
     /// Writes the table of `--all` to this file, as a page of Markdown.
     #[arg(long, value_name = "FILE", requires = "all", conflicts_with = "files")]
     write: Option<PathBuf>,
-    /// The folder that relative paths in `data` start from.
+    /// The folder in which paths of a file that lead into `data/` are looked for.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Prints JSON with stable keys in place of text.

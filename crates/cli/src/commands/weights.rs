@@ -27,6 +27,11 @@ pub(crate) struct WeightsCommand {
 
 impl WeightsCommand {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        // So that a slip of the pen replaces no file of another kind, such as a store of results.
+        if self.to.extension().is_none_or(|extension| extension != "safetensors") {
+            let message = format!("{}: not the name of a safetensors file", self.to.display());
+            return Err(Failure::usage(format!("{message}; end it in `.safetensors`")));
+        }
         let folder = self.place.out.join(&self.name);
         let nothing = || {
             let store = folder.join("runs.sqlite");

@@ -251,6 +251,12 @@ impl Layer {
         })
     }
 
+    /// Whether a network of these layers computes another thing in training than in evaluation.
+    pub fn train_otherwise(layers: &[Layer]) -> bool {
+        let does = |layer: &Layer| matches!(layer, Layer::Dropout(_) | Layer::BatchNorm { .. });
+        Layer::any(layers, &does)
+    }
+
     /// Refuses more layers than a model may have.
     pub(crate) fn check_count(layers: &[Layer]) -> Result<(), String> {
         let count = count(layers).filter(|&count| count <= LARGEST_LAYER_COUNT);
@@ -305,6 +311,9 @@ impl Layer {
             Layer::LastToken => tokens::build_last_token(graph, input),
             Layer::MeanOverTokens => tokens::build_mean_over_tokens(graph, input),
             Layer::Residual(body) => residual::build(graph, input, body),
+            Layer::Repeat { layers, .. } if count(layers) == Some(0) => {
+                Err("nothing to repeat; name at least one layer".to_string())
+            }
             Layer::Repeat { times, layers } => Ok(repeat(graph, input, *times, layers)),
             Layer::Scope(scope) => scope.build(graph, input),
         }

@@ -72,8 +72,10 @@ impl Reader {
             Moment::Best => best(values, self.measure.higher_is_better())
                 .map_or(f64::NAN, |index| values[index]),
             Moment::Window(epochs) => {
-                let first = values.len().saturating_sub(usize::try_from(epochs).unwrap_or(1));
-                mean(&values[first..])
+                // What was measured before the first step belongs to no epoch.
+                let trained = curve.epochs.iter().position(|&epoch| epoch > 0).unwrap_or(0);
+                let window = usize::try_from(epochs).unwrap_or(usize::MAX);
+                mean(&values[values.len().saturating_sub(window).max(trained)..])
             }
             Moment::BestBy { metric, split } => record
                 .measured(split.name(), &metric.name())

@@ -28,6 +28,7 @@ fn parts_that_do_not_fit_each_other() {
             ("no units", with(&[("Dense(8)", "Dense(0)")])),
             ("more units than memory", with(&[("Dense(8)", "Dense(18446744073709551615)")])),
             ("more weights than memory", with(&[("Dense(8)", "Dense(1000000000000)")])),
+            ("nothing to repeat", with(&[("Relu", "Repeat(times: 9000000000, layers: [])")])),
             ("too many layers", with(&[("Relu", "Repeat(times: 1000000000, layers: [Relu])")])),
             ("a model without parameters", with(&[("[Dense(8), Relu, Dense(3)]", "[]")])),
             ("an axis of what the chain has not", with(&[(axis, rates), (", Momentum(0.9)", "")])),
