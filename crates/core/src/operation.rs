@@ -18,6 +18,10 @@ pub trait Operation<T: Scalar>: Debug + Send {
     fn state(&self) -> Vec<State<T>> {
         Vec::new()
     }
+    /// Whether training computes another output than evaluation.
+    fn trains_otherwise(&self) -> bool {
+        false
+    }
     /// The fewest samples that a training step can be computed from.
     fn least_rows(&self) -> usize {
         1

@@ -158,6 +158,12 @@ impl<T: Scalar> Program<T> {
         self.capacity
     }
 
+    /// Whether training computes another output than evaluation: units are dropped, or statistics
+    /// are those of the batch.
+    pub fn trains_otherwise(&self) -> bool {
+        self.steps.iter().any(|step| step.operation.trains_otherwise())
+    }
+
     /// The loss it is held against.
     pub fn loss_kind(&self) -> &Loss {
         &self.loss

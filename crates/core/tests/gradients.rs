@@ -25,6 +25,21 @@ fn every_gradient_agrees_with_central_differences() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// The rule of divergence relies on it: an operation says so exactly if its outputs differ.
+#[test]
+fn a_net_that_trains_otherwise_says_so() {
+    for case in gradient_table() {
+        let mut program = case.compile::<f64>(case.rows);
+        let samples = case.draw(case.rows);
+        let [training, evaluation] = MODES.map(|mode| {
+            program.begin(case.rows).assign(&samples.inputs);
+            program.forward(mode);
+            program.output().to_owned()
+        });
+        assert_eq!(program.trains_otherwise(), training != evaluation, "{}", case.name);
+    }
+}
+
 /// The losses as the textbook writes them, term by term, without any of our code.
 #[test]
 fn every_loss_has_the_value_of_its_formula() {

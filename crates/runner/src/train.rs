@@ -3,7 +3,7 @@
 //! Steps 2 to 5 are [`Run::step`], which neither fails, nor allocates, nor locks. Everything that
 //! may take room is placed by [`Run::start`] (step 1); what ends a run (step 6) is [`train`].
 
-use gradus_core::{Graph, Layer, Mode, Program, Scalar, Stream};
+use gradus_core::{Graph, Mode, Program, Scalar, Stream};
 use gradus_optim::{Clock, Stepper};
 
 use crate::batch::Batch;
@@ -292,7 +292,7 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// where training drops units and so sees a larger loss than the one at the start.
     fn loss_at_end(&mut self) -> f64 {
         let is_whole = self.clock.step.is_multiple_of(self.clock.steps_per_epoch);
-        if is_whole && !Layer::train_otherwise(&self.experiment.model) {
+        if is_whole && !self.program.trains_otherwise() {
             return self.curves.running_loss_over(self.experiment.train.window);
         }
         evaluate_loss(&mut self.program, &self.data.train)

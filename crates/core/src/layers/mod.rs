@@ -251,12 +251,6 @@ impl Layer {
         })
     }
 
-    /// Whether a network of these layers computes another thing in training than in evaluation.
-    pub fn train_otherwise(layers: &[Layer]) -> bool {
-        let does = |layer: &Layer| matches!(layer, Layer::Dropout(_) | Layer::BatchNorm { .. });
-        Layer::any(layers, &does)
-    }
-
     /// Refuses more layers than a model may have.
     pub(crate) fn check_count(layers: &[Layer]) -> Result<(), String> {
         let count = count(layers).filter(|&count| count <= LARGEST_LAYER_COUNT);

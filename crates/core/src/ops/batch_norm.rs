@@ -88,6 +88,10 @@ impl<T: Scalar> Operation<T> for BatchNorm {
         ]
     }
 
+    fn trains_otherwise(&self) -> bool {
+        true
+    }
+
     /// A variance needs two values of a channel.
     fn least_rows(&self) -> usize {
         if self.tokens * self.pixels == 1 { 2 } else { 1 }

@@ -25,6 +25,10 @@ impl<T: Scalar> Operation<T> for Dropout {
         capacity * self.sample
     }
 
+    fn trains_otherwise(&self) -> bool {
+        self.rate > 0.0
+    }
+
     fn forward(&self, mut pass: Forward<'_, T>) {
         let x = pass.x(0);
         let Mode::Train { step } = pass.mode else {

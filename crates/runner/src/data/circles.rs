@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use gradus_core::{Mistake, Stream};
 
 use super::Dataset;
-use super::source::{Recipe, check_noise, check_samples};
+use super::source::{Recipe, check_noise, check_samples, made};
 
 pub(super) fn default_factor() -> f64 {
     0.8
@@ -28,11 +28,7 @@ pub(super) fn recipe(
             "a number from 0 to below 1, such as 0.5",
         ));
     }
-    if mistakes.is_empty() {
-        Ok(Box::new(move |_| Ok(points(samples, noise, factor, seed))))
-    } else {
-        Err(mistakes)
-    }
+    made(mistakes, move || points(samples, noise, factor, seed))
 }
 
 /// Point `i` of the `n` on a circle, at the angle `t = 2π i/n`, before the noise:

@@ -3,7 +3,7 @@
 use gradus_core::{Mistake, Stream};
 
 use super::Dataset;
-use super::source::{Recipe, check_arms, check_noise, check_samples};
+use super::source::{Recipe, check_arms, check_noise, check_samples, made};
 
 /// Radians from the start of an arm to its end, and from each arm to the next.
 const SWEEP: f64 = 4.0;
@@ -31,54 +31,35 @@ pub(super) fn recipe(
     let arms = check_arms(arms, &mut mistakes);
     check_samples(samples, arms, &mut mistakes);
     check_noise(noise, &mut mistakes);
-    if mistakes.is_empty() {
-        Ok(Box::new(move |_| Ok(points(samples, arms, noise, seed))))
-    } else {
-        Err(mistakes)
-    }
+    made(mistakes, move || points(samples, arms, noise, seed))
 }
 
 /// Point `i` of the `n` on arm `a`: `r = i/(n - 1)`, `t = 4 (a + i/(n - 1)) + noise ε`,
 /// `(x, y) = (r sin t, r cos t)`, class `a`.
 ///
-/// ε is standard normal, drawn point after point. The arms follow one another; where they cannot
-/// be equal, the first ones have one point more.
+/// ε is standard normal, drawn point after point.
 /// Source: CS231n, *Putting it together: Minimal Neural Network Case Study*, 3 arms of 100 points,
 /// noise 0.2.
 fn points(samples: usize, arms: usize, noise: f64, seed: u64) -> Dataset {
     let mut stream = Stream::new(seed, "data", 0, 0);
-    let (mut inputs, mut rows) = (Vec::with_capacity(2 * samples), Vec::with_capacity(samples));
-    for arm in 0..arms {
-        let n = samples / arms + usize::from(arm < samples % arms);
+    Dataset::on_arms(samples, arms, |arm, i, n| {
         // A single point stands in the center.
-        let gaps = n.saturating_sub(1).max(1) as f64;
-        for i in 0..n {
-            let r = i as f64 / gaps;
-            let t = SWEEP * (arm as f64 + r) + noise * stream.normal();
-            inputs.extend([r * libm::sin(t), r * libm::cos(t)]);
-            rows.push(arm as u32);
-        }
-    }
-    Dataset::in_plane(inputs, rows, (0..arms).map(|arm| arm.to_string()).collect())
+        let r = i as f64 / n.saturating_sub(1).max(1) as f64;
+        let t = SWEEP * (arm as f64 + r) + noise * stream.normal();
+        [r * libm::sin(t), r * libm::cos(t)]
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{RawTargets, Values};
-
-    fn coordinates(dataset: &Dataset) -> Vec<[f64; 2]> {
-        match &dataset.inputs {
-            Values::Numbers(values) => values.chunks(2).map(|xy| [xy[0], xy[1]]).collect(),
-            Values::Bytes(_) => panic!("points are numbers"),
-        }
-    }
+    use crate::data::RawTargets;
 
     /// `r = linspace(0, 1, 100)`, `t = linspace(4 j, 4 (j + 1), 100)`, as numpy counts.
     #[test]
     fn without_noise_the_points_are_those_of_the_course() {
         let dataset = points(300, 3, 0.0, 0);
-        for (index, [x, y]) in coordinates(&dataset).into_iter().enumerate() {
+        for (index, [x, y]) in dataset.coordinates().into_iter().enumerate() {
             let (j, i) = ((index / 100) as f64, (index % 100) as f64);
             let (r, t) = (i / 99.0, 4.0 * j + i * (4.0 / 99.0));
             assert!((x - r * t.sin()).abs() < 1e-12 && (y - r * t.cos()).abs() < 1e-12, "{index}");
@@ -91,7 +72,7 @@ mod tests {
     #[test]
     fn noise_is_normal_on_the_angle_and_of_the_seed() {
         let (calm, noisy) = (points(3000, 3, 0.0, 1), points(3000, 3, 0.2, 1));
-        let pairs = coordinates(&calm).into_iter().zip(coordinates(&noisy));
+        let pairs = calm.coordinates().into_iter().zip(noisy.coordinates());
         let mut turns = Vec::new();
         for ([x, y], [u, v]) in pairs {
             assert!((x.hypot(y) - u.hypot(v)).abs() < 1e-12);

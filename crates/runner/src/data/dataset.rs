@@ -65,6 +65,32 @@ impl Dataset {
         Self::new(Shape::Features(2), Values::Numbers(inputs), targets, 0, names)
     }
 
+    /// Points in the plane on arms, a class each. The arms follow one another and share the
+    /// `samples` points; where they cannot be equal, the first ones have one point more. `point`
+    /// gives point `i` of the `n` on an arm, asked for in this order.
+    pub(super) fn on_arms(
+        samples: usize,
+        arms: usize,
+        mut point: impl FnMut(usize, usize, usize) -> [f64; 2],
+    ) -> Self {
+        let (mut inputs, mut rows) = (Vec::with_capacity(2 * samples), Vec::with_capacity(samples));
+        for arm in 0..arms {
+            let n = samples / arms + usize::from(arm < samples % arms);
+            for i in 0..n {
+                inputs.extend(point(arm, i, n));
+                rows.push(arm as u32);
+            }
+        }
+        Self::in_plane(inputs, rows, (0..arms).map(|arm| arm.to_string()).collect())
+    }
+
+    /// The points of a plane, as tests look at them.
+    #[cfg(test)]
+    pub(super) fn coordinates(&self) -> Vec<[f64; 2]> {
+        let Values::Numbers(values) = &self.inputs else { panic!("points are numbers") };
+        values.chunks(2).map(|xy| [xy[0], xy[1]]).collect()
+    }
+
     /// A data set with its digest.
     ///
     /// # Panics

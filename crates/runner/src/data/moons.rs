@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use gradus_core::{Mistake, Stream};
 
 use super::Dataset;
-use super::source::{Recipe, check_noise, check_samples};
+use super::source::{Recipe, check_noise, check_samples, made};
 
 /// Checks the description; what it returns makes the points.
 pub(super) fn recipe(
@@ -16,11 +16,7 @@ pub(super) fn recipe(
     let mut mistakes = Vec::new();
     check_samples(samples, 2, &mut mistakes);
     check_noise(noise, &mut mistakes);
-    if mistakes.is_empty() {
-        Ok(Box::new(move |_| Ok(points(samples, noise, seed))))
-    } else {
-        Err(mistakes)
-    }
+    made(mistakes, move || points(samples, noise, seed))
 }
 
 /// Point `i` of the `n` on a moon, at the angle `t = π i/(n - 1)`, before the noise:
@@ -48,19 +44,12 @@ fn points(samples: usize, noise: f64, seed: u64) -> Dataset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{RawTargets, Values};
-
-    fn coordinates(dataset: &Dataset) -> Vec<[f64; 2]> {
-        match &dataset.inputs {
-            Values::Numbers(values) => values.chunks(2).map(|xy| [xy[0], xy[1]]).collect(),
-            Values::Bytes(_) => panic!("points are numbers"),
-        }
-    }
+    use crate::data::RawTargets;
 
     #[test]
     fn points_lie_on_the_half_circles() {
         let dataset = points(101, 0.0, 0);
-        let all = coordinates(&dataset);
+        let all = dataset.coordinates();
         for &[x, y] in &all[..50] {
             assert!((x * x + y * y - 1.0).abs() < 1e-12 && y > -1e-12);
         }
@@ -78,10 +67,11 @@ mod tests {
     #[test]
     fn noise_has_the_deviation_that_was_asked() {
         let (calm, noisy) = (points(20_000, 0.0, 3), points(20_000, 0.3, 3));
-        let square: f64 = coordinates(&calm)
+        let square: f64 = calm
+            .coordinates()
             .concat()
             .iter()
-            .zip(coordinates(&noisy).concat())
+            .zip(noisy.coordinates().concat())
             .map(|(calm, noisy)| (noisy - calm) * (noisy - calm))
             .sum();
         let n = 40_000.0_f64;
@@ -91,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_fewest_points_are_one_a_moon() {
-        assert_eq!(coordinates(&points(2, 0.0, 0)), [[1.0, 0.0], [0.0, 0.5]]);
+        assert_eq!(points(2, 0.0, 0).coordinates(), [[1.0, 0.0], [0.0, 0.5]]);
         assert!(recipe(1, 0.0, 0).is_err());
     }
 }

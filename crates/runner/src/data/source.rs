@@ -181,6 +181,14 @@ impl Source {
     }
 }
 
+/// The recipe of points that are made by a formula, unless its description is wrong.
+pub(super) fn made(
+    mistakes: Vec<Mistake>,
+    points: impl FnOnce() -> Dataset + 'static,
+) -> Result<Recipe<'static>, Vec<Mistake>> {
+    if mistakes.is_empty() { Ok(Box::new(|_| Ok(points()))) } else { Err(mistakes) }
+}
+
 /// Adds a mistake unless `least <= samples <= 10 million`, which is 160 MB of points.
 pub(super) fn check_samples(samples: usize, least: usize, mistakes: &mut Vec<Mistake>) {
     const MOST: usize = 10_000_000;

@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use gradus_core::{Mistake, Stream};
 
 use super::Dataset;
-use super::source::{Recipe, check_arms, check_noise, check_samples};
+use super::source::{Recipe, check_arms, check_noise, check_samples, made};
 
 const RADIUS: f64 = 5.0;
 
@@ -36,52 +36,33 @@ pub(super) fn recipe(
             "a finite number, such as 1.75",
         ));
     }
-    if mistakes.is_empty() {
-        Ok(Box::new(move |_| Ok(points(samples, arms, noise, turns, seed))))
-    } else {
-        Err(mistakes)
-    }
+    made(mistakes, move || points(samples, arms, noise, turns, seed))
 }
 
 /// Point `i` of the `n` on arm `a` of `A`, before the noise:
 ///
 /// `r = 5 i/n`, `t = 2π (turns · i/n + a/A)`, `(x, y) = (r sin t, r cos t)`, class `a`.
-/// The noise is uniform on `[-noise, noise)`, drawn for x, then y, point after point. The arms
-/// follow one another; where they cannot be equal, the first ones have one point more.
+/// The noise is uniform on `[-noise, noise)`, drawn for x, then y, point after point.
 /// Source: `classifySpiralData` in github.com/tensorflow/playground, `src/dataset.ts`.
 fn points(samples: usize, arms: usize, noise: f64, turns: f64, seed: u64) -> Dataset {
     let mut stream = Stream::new(seed, "data", 0, 0);
-    let mut displacement = || noise * (2.0 * stream.uniform() - 1.0);
-    let (mut inputs, mut rows) = (Vec::with_capacity(2 * samples), Vec::with_capacity(samples));
-    for arm in 0..arms {
-        let n = samples / arms + usize::from(arm < samples % arms);
-        for i in 0..n {
-            let along = i as f64 / n as f64;
-            let angle = TAU * (turns * along + arm as f64 / arms as f64);
-            inputs.push(RADIUS * along * libm::sin(angle) + displacement());
-            inputs.push(RADIUS * along * libm::cos(angle) + displacement());
-            rows.push(arm as u32);
-        }
-    }
-    Dataset::in_plane(inputs, rows, (0..arms).map(|arm| arm.to_string()).collect())
+    Dataset::on_arms(samples, arms, |arm, i, n| {
+        let along = i as f64 / n as f64;
+        let angle = TAU * (turns * along + arm as f64 / arms as f64);
+        [libm::sin(angle), libm::cos(angle)]
+            .map(|side| RADIUS * along * side + noise * (2.0 * stream.uniform() - 1.0))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{RawTargets, Values};
-
-    fn coordinates(dataset: &Dataset) -> Vec<[f64; 2]> {
-        match &dataset.inputs {
-            Values::Numbers(values) => values.chunks(2).map(|xy| [xy[0], xy[1]]).collect(),
-            Values::Bytes(_) => panic!("points are numbers"),
-        }
-    }
+    use crate::data::RawTargets;
 
     #[test]
     fn two_arms_are_those_of_the_playground() {
         let dataset = points(200, 2, 0.0, 1.75, 0);
-        for (index, [x, y]) in coordinates(&dataset).into_iter().enumerate() {
+        for (index, [x, y]) in dataset.coordinates().into_iter().enumerate() {
             let (i, offset) = ((index % 100) as f64, if index < 100 { 0.0 } else { TAU / 2.0 });
             let (r, t) = (i / 100.0 * 5.0, 1.75 * i / 100.0 * TAU + offset);
             assert!((x - r * t.sin()).abs() < 1e-12 && (y - r * t.cos()).abs() < 1e-12, "{index}");
@@ -95,7 +76,7 @@ mod tests {
         let dataset = points(8, 3, 0.0, 1.0, 0);
         let expected = [0, 0, 0, 1, 1, 1, 2, 2];
         assert!(matches!(&dataset.targets, RawTargets::Classes { rows, .. } if *rows == expected));
-        let second = coordinates(&dataset)[4];
+        let second = dataset.coordinates()[4];
         let angle = TAU * (1.0 / 3.0 + 1.0 / 3.0);
         assert!((second[0] - 5.0 / 3.0 * angle.sin()).abs() < 1e-12);
     }
@@ -103,10 +84,11 @@ mod tests {
     #[test]
     fn noise_is_bounded_and_of_the_seed() {
         let (calm, noisy) = (points(300, 2, 0.0, 1.75, 1), points(300, 2, 0.5, 1.75, 1));
-        let shifts: Vec<f64> = coordinates(&calm)
+        let shifts: Vec<f64> = calm
+            .coordinates()
             .concat()
             .iter()
-            .zip(coordinates(&noisy).concat())
+            .zip(noisy.coordinates().concat())
             .map(|(calm, noisy)| noisy - calm)
             .collect();
         assert!(shifts.iter().all(|shift| shift.abs() <= 0.5 + 1e-12));
