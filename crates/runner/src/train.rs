@@ -53,11 +53,7 @@ pub fn train<T: Scalar>(experiment: &Experiment, seed: u64, data: &Prepared<T>) 
     run.measure_sharpness(0);
     let diverged = loop {
         let epoch = run.clock.step / run.clock.steps_per_epoch;
-        if experiment.train.order == Order::Shuffled {
-            shuffle(&mut order, run.batch_rows, seed, epoch);
-        }
-        let used = &order[..experiment.train.rows_per_epoch(order.len())];
-        let failure = used.chunks(run.batch_rows).find_map(|rows| run.step(rows));
+        let failure = run.train_epoch(&mut order);
         run.end_epoch(epoch + 1, failure.is_none());
         if failure.is_some() || run.is_done() {
             run.measure_sharpness(epoch + 1);
@@ -82,6 +78,7 @@ fn shuffle(order: &mut [u32], batch_rows: usize, seed: u64, epoch: u64) {
 #[derive(Debug)]
 pub struct Run<'a, T> {
     experiment: &'a Experiment,
+    seed: u64,
     data: &'a Prepared<T>,
     program: Program<T>,
     stepper: Stepper<T>,
@@ -150,6 +147,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let stoppers = experiment.train.stop.iter().map(|&rule| Stopper::new(rule));
         let mut run = Self {
             experiment,
+            seed,
             data,
             stepper: experiment.optimizer.start(&program.parameters),
             batch: Batch::new(batch_rows, &data.train),
@@ -177,6 +175,17 @@ impl<'a, T: Scalar> Run<'a, T> {
     fn set_last_step(&mut self) {
         let by_rules = self.stoppers.iter().map(Stopper::last_step);
         self.last_step = by_rules.fold(self.clock.total_steps, u64::min);
+    }
+
+    /// The steps of one epoch; `order` has a place for each training row, to draw in. Nothing is
+    /// evaluated. Returns how the run broke, if it did.
+    pub fn train_epoch(&mut self, order: &mut [u32]) -> Option<Outcome> {
+        if self.experiment.train.order == Order::Shuffled {
+            let epoch = self.clock.step / self.clock.steps_per_epoch;
+            shuffle(order, self.batch_rows, self.seed, epoch);
+        }
+        let used = &order[..self.experiment.train.rows_per_epoch(order.len())];
+        used.chunks(self.batch_rows).find_map(|rows| self.step(rows))
     }
 
     /// Steps 2 to 5 on these training rows: forward, loss, backward, update. Returns how the run
