@@ -1,4 +1,5 @@
-//! What multiplies matrices here, and the one rule about it: OpenBLAS never starts threads.
+//! What multiplies matrices here, OpenBLAS and the crate `gemm`, and the one rule about it: neither
+//! ever starts threads.
 
 #[cfg(feature = "openblas")]
 #[allow(unsafe_code)]
@@ -39,38 +40,105 @@ mod openblas {
     }
 }
 
+#[allow(unsafe_code)]
+mod in_rust {
+    use gemm::Parallelism;
+    use ndarray::{ArrayView2, ArrayViewMut2};
+
+    use crate::Scalar;
+
+    /// Inner sides are taken in stretches of at most this, so that the bits do not depend on the
+    /// size of the caches, by which the crate would choose another.
+    const LONGEST: usize = 512;
+
+    /// `c = a b + beta c`, by the crate `gemm`. As in BLAS, what stood in `c` is not read when beta
+    /// is 0.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub(crate) fn product<T: Scalar>(
+        a: ArrayView2<'_, T>,
+        b: ArrayView2<'_, T>,
+        beta: T,
+        c: &mut ArrayViewMut2<'_, T>,
+    ) {
+        let ((m, k), n) = (a.dim(), b.ncols());
+        assert!(b.nrows() == k && c.dim() == (m, n), "{:?} times {:?}", a.dim(), b.dim());
+        let strides = |view: &[isize]| (view[1], view[0]);
+        let ((a_column, a_row), (b_column, b_row)) = (strides(a.strides()), strides(b.strides()));
+        let (c_column, c_row) = strides(c.strides());
+        for start in (0..k).step_by(LONGEST) {
+            let len = (k - start).min(LONGEST);
+            let beta = if start == 0 { beta } else { T::ONE };
+            // SAFETY: the views hold (m, k), (k, n) and (m, n) numbers at these strides, as was
+            // asserted; `start + len <= k`; `c` is borrowed for writing, so it overlaps neither; and
+            // `T` is `f32` or `f64`, which the crate knows.
+            unsafe {
+                gemm::gemm(
+                    m,
+                    n,
+                    len,
+                    c.as_mut_ptr(),
+                    c_column,
+                    c_row,
+                    beta != T::ZERO,
+                    a.as_ptr().offset(start as isize * a_column),
+                    a_column,
+                    a_row,
+                    b.as_ptr().offset(start as isize * b_row),
+                    b_column,
+                    b_row,
+                    beta,
+                    T::ONE,
+                    false,
+                    false,
+                    false,
+                    Parallelism::None,
+                );
+            }
+        }
+    }
+
+    /// Name and version of the crate with the instruction set that it chooses at run time.
+    pub(super) fn name() -> String {
+        format!("gemm {VERSION} {}", instructions())
+    }
+
+    pub(super) const VERSION: &str = "0.19.0";
+
+    fn instructions() -> &'static str {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512f") {
+                "avx512f"
+            } else if std::arch::is_x86_feature_detected!("fma") {
+                "fma"
+            } else {
+                "scalar"
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        std::env::consts::ARCH
+    }
+}
+
+pub(crate) use in_rust::product;
+
 /// Sets OpenBLAS to one thread, for good: its own threads change the bits with their number and
-/// halve the throughput of parallel runs. Call it once before the first product. The embedded
-/// product has no threads to switch off.
+/// halve the throughput of parallel runs. Call it once before the first product. The crate `gemm`
+/// is asked for one with every product.
 pub fn use_one_thread() {
     #[cfg(feature = "openblas")]
     openblas::use_one_thread();
 }
 
-/// Name and version of the matrix product with the kernel it chose, for the stamp: equal names on
-/// the same target give equal bits.
+/// Name and version of what multiplies matrices with the kernels it chose, for the stamp: equal
+/// names on the same target give equal bits.
 pub fn product_name() -> String {
     #[cfg(feature = "openblas")]
-    return openblas::name();
+    return format!("{}, {}", openblas::name(), in_rust::name());
     #[cfg(not(feature = "openblas"))]
-    return format!("embedded {}", embedded_kernel());
-}
-
-/// The instruction set that `matrixmultiply` chooses at run time, in its order of preference.
-#[cfg(not(feature = "openblas"))]
-fn embedded_kernel() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("fma") {
-            "fma"
-        } else if std::arch::is_x86_feature_detected!("avx") {
-            "avx"
-        } else {
-            "sse2"
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    std::env::consts::ARCH
+    return format!("embedded {}", in_rust::name());
 }
 
 #[cfg(test)]
@@ -80,5 +148,13 @@ mod tests {
         super::use_one_thread();
         let name = super::product_name();
         assert!(name.split_whitespace().count() >= 2, "{name}");
+    }
+
+    /// The bits of its products belong to its version.
+    #[test]
+    fn the_version_in_the_name_is_the_one_that_is_built() {
+        let lock = std::fs::read_to_string("../../Cargo.lock").expect("the lock file is there");
+        let package = format!("name = \"gemm\"\nversion = \"{}\"\n", super::in_rust::VERSION);
+        assert!(lock.contains(&package), "{package}");
     }
 }

@@ -242,6 +242,14 @@ impl<T: Scalar> Graph<T> {
         self.shape(self.output)
     }
 
+    /// The numbers that one sample takes, its inputs and all that is computed from them.
+    pub fn numbers_per_sample(&self) -> usize {
+        let own = |(position, value): (usize, &Value)| {
+            if value.storage.0 == position { value.shape.len() } else { 0 }
+        };
+        self.values.iter().enumerate().map(own).fold(0, usize::saturating_add)
+    }
+
     /// Number of trained values.
     pub fn parameter_count(&self) -> usize {
         self.parameters.last().map_or(0, |last| last.range.end)

@@ -25,6 +25,8 @@ mod ops;
 mod graph;
 mod layers;
 mod losses;
+mod tile;
+mod piece;
 mod program;
 mod gradient_check;
 mod gradient_table;
@@ -40,7 +42,7 @@ pub use layers::{Conv2d, Dense, Initialization, Layer, Lstm, MultiHeadAttention,
 pub use losses::{Loss, TargetKind, Targets};
 pub use matmul::matmul;
 pub use mistake::Mistake;
-pub use operation::{Backward, Forward, Mode, Operation, State};
+pub use operation::{Backward, Deferred, Forward, Mode, Operation, State};
 pub use pair::Pair;
 pub use parameters::{ParameterRange, Parameters, Role};
 pub use program::{Program, StateRange};
@@ -51,4 +53,4 @@ pub use shape::Shape;
 /// Version of the arithmetic: it changes exactly when the same file gives other bits on the same
 /// machine. It is part of every record's stamp, and a committed trajectory holds it
 /// (`crates/runner/tests/reference.rs`).
-pub const NUMERIC_VERSION: u32 = 2;
+pub const NUMERIC_VERSION: u32 = 3;

@@ -25,7 +25,7 @@ fn at<T: Scalar>(layer: &Layer, x: &[f64], rows: usize, mode: Mode) -> (Vec<f64>
     for (bias, &x) in program.parameters.values[bias.clone()].iter_mut().zip(x) {
         *bias = T::from_f64(x);
     }
-    program.begin(rows).fill(T::ZERO);
+    program.load(Array2::zeros((rows, 1)).view());
     program.forward(mode);
     let below = Array2::from_elem((rows, width), T::from_f64(-3e38));
     program.backward(Targets::Values(below.view()));
@@ -124,7 +124,7 @@ fn equal_rows_are_right<T: Scalar>() {
     let graph = Graph::build(Shape::Features(1), &[batch_norm], Initialization::default());
     let mut program: Program<T> = Program::compile(graph.expect("it fits"), Loss::Mse, 2);
     program.initialize(1);
-    program.begin(2).assign(&arr2(&[[T::from_f64(HUGE)], [T::from_f64(-HUGE)]]));
+    program.load(arr2(&[[T::from_f64(HUGE)], [T::from_f64(-HUGE)]]).view());
     program.forward(TRAIN);
     let outputs: Vec<f64> = program.output().iter().map(|y| y.to_f64()).collect();
     assert!(close(outputs[0], 1.0) && close(outputs[1], -1.0), "{outputs:?}");
@@ -195,7 +195,7 @@ fn loss_is_right<T: Scalar>(
 ) {
     let row = Array2::from_shape_fn((1, z.len()), |(_, output)| T::from_f64(z[output]));
     let mut dz = Array2::zeros(row.dim());
-    let got = loss.differentiate(row.view(), targets, dz.view_mut());
+    let got = loss.differentiate(row.view(), targets, loss.total_weight(targets), dz.view_mut());
     assert!(close(got, value), "{loss} of {z:?}: {got} against {value}");
     assert_eq!(got, loss.value(row.view(), targets), "{loss} of {z:?}");
     for (got, &wanted) in dz.iter().zip(gradient) {

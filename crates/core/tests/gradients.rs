@@ -32,9 +32,9 @@ fn a_net_that_trains_otherwise_says_so() {
         let mut program = case.compile::<f64>(case.rows);
         let samples = case.draw(case.rows);
         let [training, evaluation] = MODES.map(|mode| {
-            program.begin(case.rows).assign(&samples.inputs);
+            program.load(samples.inputs.view());
             program.forward(mode);
-            program.output().to_owned()
+            program.output()
         });
         assert_eq!(program.trains_otherwise(), training != evaluation, "{}", case.name);
     }
@@ -100,11 +100,11 @@ fn single_precision_agrees_with_double() {
             let (mut double, mut single) =
                 (case.compile::<f64>(case.rows), case.compile::<f32>(case.rows));
             let samples = case.draw::<f64>(case.rows);
-            double.begin(case.rows).assign(&samples.inputs);
+            double.load(samples.inputs.view());
             double.forward(mode);
             double.backward(samples.targets(&case.loss));
             let samples = case.draw::<f32>(case.rows);
-            single.begin(case.rows).assign(&samples.inputs);
+            single.load(samples.inputs.view());
             single.forward(mode);
             single.backward(samples.targets(&case.loss));
             let (double, single) = (&double.parameters.gradients, &single.parameters.gradients);

@@ -130,7 +130,7 @@ fn check(case: &GradientCase, number: usize, spoil: impl Fn(&mut [f64])) -> Vec<
     let mut program = case.compile::<f64>(case.rows);
     let samples = case.draw(case.rows);
     let targets = samples.targets(&case.loss);
-    program.begin(case.rows).assign(&samples.inputs);
+    program.load(samples.inputs.view());
     program.forward(mode);
     program.backward(targets);
     let mut analytic = program.parameters.gradients.clone();

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod optimizer;
+mod stepper;
 mod transforms;
 mod clock;
 mod schedule;
@@ -18,9 +19,10 @@ mod penalty_table;
 pub use average::Average;
 pub use clock::{Clock, Each};
 pub use constraint::Constraint;
-pub use optimizer::{Optimizer, Stepper, rate_mistake};
+pub use optimizer::{Optimizer, rate_mistake};
 pub use penalty_table::{PenaltyCase, penalty_table};
 pub use schedule::{Piece, Schedule};
+pub use stepper::{Moment, PieceStepper, Stepper};
 pub use transforms::{
     Adadelta, Adagrad, Adam, AdamW, ClipAdaptive, Divisor, Lion, RmsProp, Strength, Transform,
 };

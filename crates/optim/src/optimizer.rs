@@ -6,10 +6,11 @@ use gradus_core::{Mistake, ParameterRange, Parameters, Scalar};
 use serde::{Deserialize, Serialize};
 
 use crate::average::{Average, Averaging};
-use crate::clock::{Clock, Each};
+use crate::clock::Each;
 use crate::constraint::{Constrain, Constraint};
 use crate::schedule::{PlateauState, Schedule};
-use crate::transforms::{Links, Step, Transform};
+use crate::stepper::{PieceStepper, Stepper};
+use crate::transforms::{Step, Transform};
 
 /// Stochastic gradient descent and its family: `w -= learning_rate factor(t) m chain(gradient)`
 /// with the multiplier `m` of each parameter, then the constraints, then the average.
@@ -136,15 +137,29 @@ impl Optimizer {
 
     /// The state for parameters of this layout, at the first step.
     pub fn start<T: Scalar>(&self, parameters: &Parameters<T>) -> Stepper<T> {
+        self.start_in_pieces(parameters, std::iter::empty())
+    }
+
+    /// The same, to update these stretches of the parameters one by one, if the chain works on each
+    /// number by itself. They hold all parameters, one after the other.
+    pub fn start_in_pieces<T: Scalar>(
+        &self,
+        parameters: &Parameters<T>,
+        pieces: impl Iterator<Item = Range<usize>>,
+    ) -> Stepper<T> {
         let len = parameters.values.len();
+        let is_apart = self.chain.iter().all(Transform::is_elementwise);
+        let pieces: Vec<Range<usize>> = pieces.filter(|_| is_apart).collect();
+        let whole = std::iter::once(0..len).filter(|_| pieces.is_empty());
+        let starts = pieces.iter().cloned().chain(whole);
         Stepper {
             learning_rate: self.learning_rate,
             schedule: self.schedule.clone(),
             each: self.each,
             warm_up: self.warm_up,
             plateau: PlateauState::default(),
-            chain: Transform::start(&self.chain, &parameters.ranges),
-            spans: spans(&parameters.ranges),
+            pieces: starts.map(|at| PieceStepper::new(&self.chain, parameters, at)).collect(),
+            is_apart: !pieces.is_empty(),
             constraints: self.constraints.iter().map(|c| Constrain::new(*c, parameters)).collect(),
             average: self.average.map(|average| Averaging::new(average, len)),
         }
@@ -155,94 +170,4 @@ impl Optimizer {
 pub fn rate_mistake(rate: f64) -> Option<Mistake> {
     let holds = rate.is_finite() && rate > 0.0;
     Mistake::unless(holds, "", "the learning rate", rate, "a finite number above 0")
-}
-
-/// Neighbors with the same multiplier of the rate; one span for most networks.
-#[derive(Debug)]
-struct Span {
-    range: Range<usize>,
-    rate_multiplier: f64,
-}
-
-fn spans(ranges: &[ParameterRange]) -> Vec<Span> {
-    let of_neighbors = |neighbors: &[ParameterRange]| Span {
-        range: neighbors[0].range.start..neighbors[neighbors.len() - 1].range.end,
-        rate_multiplier: neighbors[0].rate_multiplier,
-    };
-    let same = |a: &ParameterRange, b: &ParameterRange| a.rate_multiplier == b.rate_multiplier;
-    ranges.chunk_by(same).map(of_neighbors).collect()
-}
-
-/// An optimizer at work: its description and the state of every part.
-#[derive(Debug)]
-pub struct Stepper<T> {
-    learning_rate: f64,
-    schedule: Schedule,
-    each: Each,
-    warm_up: f64,
-    plateau: PlateauState,
-    chain: Links<T>,
-    spans: Vec<Span>,
-    constraints: Vec<Constrain>,
-    average: Option<Averaging<T>>,
-}
-
-impl<T: Scalar> Stepper<T> {
-    /// The learning rate at this moment, with schedule and warm-up.
-    pub fn rate(&self, clock: Clock) -> f64 {
-        let clock = match self.each {
-            Each::Step => clock,
-            Each::Epoch => clock.by_epochs(),
-        };
-        self.learning_rate * self.schedule.factor(clock, self.warm_up, self.plateau)
-    }
-
-    /// Changes the parameters by their gradients, which are used up. Returns whether every value
-    /// is finite afterwards.
-    pub fn step(&mut self, parameters: &mut Parameters<T>, clock: Clock) -> bool {
-        let rate = self.rate(clock);
-        let Parameters { values, gradients, ranges } = parameters;
-        let frozen = self.spans.iter().filter(|span| span.rate_multiplier == 0.0);
-        for span in frozen {
-            gradients[span.range.clone()].fill(T::ZERO);
-        }
-        let step = Step { values, ranges, rows: clock.rows(), rate };
-        for transform in &mut self.chain {
-            transform.apply(&step, gradients);
-        }
-        for span in self.spans.iter().filter(|span| span.rate_multiplier != 0.0) {
-            let rate = T::from_f64(rate * span.rate_multiplier);
-            let updates = &gradients[span.range.clone()];
-            for (value, update) in values[span.range.clone()].iter_mut().zip(updates) {
-                *value -= rate * *update;
-            }
-        }
-        for constraint in &mut self.constraints {
-            constraint.apply(values, ranges);
-        }
-        if let Some(average) = &mut self.average {
-            average.add(values, clock);
-        }
-        // No early exit: a plain reduction is vectorised and costs next to nothing.
-        values.iter().fold(true, |finite, value| finite & value.is_finite())
-    }
-
-    /// The running mean of the parameters; `None` where the file asks for none, or none is there
-    /// yet: then the parameters themselves are what is evaluated.
-    pub fn averaged(&self) -> Option<&[T]> {
-        self.average.as_ref().and_then(Averaging::mean)
-    }
-
-    /// Puts the running mean in the place of the parameters, and the parameters in its own, where
-    /// there is a mean: done twice, all is as before. Nothing is copied.
-    pub fn swap_averaged(&mut self, parameters: &mut Parameters<T>) {
-        if let Some(mean) = self.average.as_mut().and_then(Averaging::mean_mut) {
-            std::mem::swap(&mut parameters.values, mean);
-        }
-    }
-
-    /// Shows the schedule the judged metric of an epoch (lower is better); only `Plateau` listens.
-    pub fn observe(&mut self, metric: f64) {
-        self.schedule.observe(metric, &mut self.plateau);
-    }
 }

@@ -155,7 +155,7 @@ impl Case {
         let shape = (self.batch, self.input.len());
         let chosen = &inputs[batch * shape.0 * shape.1..][..shape.0 * shape.1];
         let chosen = ArrayView2::from_shape(shape, chosen).expect("a batch of inputs");
-        program.begin(self.batch).assign(&chosen);
+        program.load(chosen.view());
     }
 
     fn backward<T: Scalar>(&self, program: &mut Program<T>, batch: usize, batches: usize) -> f64 {

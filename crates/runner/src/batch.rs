@@ -1,11 +1,11 @@
 //! The rows of one step, gathered from the training data.
 
-use gradus_core::{Program, Scalar, Targets};
-use ndarray::{Array2, Axis, Slice};
+use gradus_core::{Scalar, Targets};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use crate::data::{SampleTargets, Samples};
 
-/// Targets of the current batch, in room for the largest; its inputs go straight to the program.
+/// Targets of the current batch, in room for the largest.
 #[derive(Debug)]
 pub(crate) struct Batch<T> {
     /// Number of targets.
@@ -25,12 +25,8 @@ impl<T: Scalar> Batch<T> {
         Self { count: 0, classes, values }
     }
 
-    /// Copies these rows into the program's input and their targets here.
-    pub(crate) fn load(&mut self, program: &mut Program<T>, samples: &Samples<T>, rows: &[u32]) {
-        let mut input = program.begin(rows.len());
-        for (mut to, &row) in input.rows_mut().into_iter().zip(rows) {
-            to.assign(&samples.inputs.row(row as usize));
-        }
+    /// Copies the targets of these rows.
+    pub(crate) fn load(&mut self, samples: &Samples<T>, rows: &[u32]) {
         let n = samples.predictions_per_row;
         let places = rows.iter().flat_map(|&row| row as usize * n..(row as usize + 1) * n);
         match &samples.targets {
@@ -55,5 +51,19 @@ impl<T: Scalar> Batch<T> {
         } else {
             Targets::Classes(&self.classes[..self.count])
         }
+    }
+}
+
+/// Copies these rows of `inputs`, one after the other.
+pub(crate) fn gather<T: Scalar>(inputs: ArrayView2<'_, T>, rows: &[u32], to: &mut [T]) {
+    let width = inputs.ncols();
+    let all = inputs.to_slice().expect("rows lie one after the other");
+    if width == 1 {
+        // A copy of one number costs less than a call that copies.
+        to.iter_mut().zip(rows).for_each(|(to, &row)| *to = all[row as usize]);
+        return;
+    }
+    for (to, &row) in to.chunks_exact_mut(width).zip(rows) {
+        to.copy_from_slice(&all[row as usize * width..][..width]);
     }
 }

@@ -61,13 +61,18 @@ impl Curves {
         }
     }
 
+    /// Whether the norms of gradients are recorded.
+    pub(crate) fn has_gradient_norms(&self) -> bool {
+        !self.norm_sums.is_empty()
+    }
+
     /// Part of a step: adds the norm of each layer's gradient, if that is recorded.
     pub(crate) fn add_gradient_norms<T: Scalar>(
         &mut self,
         parameters: &Parameters<T>,
         is_first: bool,
     ) {
-        if self.norm_sums.is_empty() {
+        if !self.has_gradient_norms() {
             return;
         }
         parameters.add_gradient_norms(&mut self.norm_sums);

@@ -33,14 +33,15 @@ pub(crate) fn evaluate<T: Scalar>(
     for start in (0..rows).step_by(program.capacity()) {
         let end = rows.min(start + program.capacity());
         let inputs = samples.inputs.slice_axis(Axis(0), Slice::from(start..end));
-        program.begin(end - start).assign(&inputs);
+        program.load(inputs.view());
         program.forward(Mode::Evaluate);
         let targets = samples.targets_of(start, end);
         let batch_weight = program.loss_kind().total_weight(targets);
         loss += program.loss(targets) * batch_weight;
         weight += batch_weight;
-        for score in &mut scores {
-            score.add(program.output(), targets, scale);
+        for (predictions, output) in program.outputs() {
+            let targets = targets.slice(predictions);
+            scores.iter_mut().for_each(|score| score.add(output, targets, scale));
         }
     }
     // Where nothing weighs anything there is nothing to lose.

@@ -1,8 +1,10 @@
 //! `gradcheck`: the very net, loss and penalties of a file against finite differences.
 
+use std::ops::Range;
+
 use gradus_core::{GradientCheck, Graph, Mode, ParameterRange, Program, check_gradients_of};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, gather};
 use crate::data::Prepared;
 use crate::experiment::Experiment;
 use crate::file::File;
@@ -64,9 +66,10 @@ fn check_cell(experiment: &Experiment, data: &Prepared<f64>, seed: u64) -> (Grad
         weights.put_into(&mut program);
     }
     let mut batch = Batch::new(rows.len(), &data.train);
-    batch.load(&mut program, &data.train, &rows);
-    program.forward(Mode::Train { step: 0 });
-    program.backward(batch.targets());
+    batch.load(&data.train, &rows);
+    let inputs = data.train.inputs.view();
+    let fill = |some: Range<usize>, to: &mut [f64]| gather(inputs, &rows[some], to);
+    program.differentiate((rows.len(), 0), &fill, batch.targets());
 
     let optimizer = &experiment.optimizer;
     let mut analytic = program.parameters.gradients.clone();

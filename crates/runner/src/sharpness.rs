@@ -45,7 +45,7 @@ pub(crate) fn sharpness<T: Scalar>(
     let center: Vec<f64> = weights.iter().map(|weight| weight.to_f64()).collect();
     let mut gradient_at = |point: &[f64]| -> Vec<f64> {
         program.parameters.values.copy_from_slice(point);
-        program.begin(inputs.nrows()).assign(&inputs);
+        program.load(inputs.view());
         program.forward(Mode::Evaluate);
         program.backward(targets.between(0, inputs.nrows() * data.train.predictions_per_row));
         program.parameters.gradients.clone()

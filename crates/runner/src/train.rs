@@ -3,10 +3,12 @@
 //! Steps 2 to 5 are [`Run::step`], which neither fails, nor allocates, nor locks. Everything that
 //! may take room is placed by [`Run::start`] (step 1); what ends a run (step 6) is [`train`].
 
-use gradus_core::{Graph, Mode, Program, Scalar, Stream};
+use std::ops::Range;
+
+use gradus_core::{Graph, Program, Scalar, Stream};
 use gradus_optim::{Clock, Stepper};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, gather};
 use crate::constant::constant_loss;
 use crate::curves::Curves;
 use crate::data::Prepared;
@@ -109,8 +111,12 @@ pub struct Run<'a, T> {
     stopped: Option<String>,
 }
 
-/// Rows that are evaluated at a time, at least: it changes nothing but the speed and the last bit.
+/// Rows that are evaluated at a time, where a batch has fewer and they take little room: it changes
+/// nothing but the speed and the last bit.
 const EVALUATION_ROWS: usize = 256;
+
+/// The room that they may take, in values of the network.
+const EVALUATION_NUMBERS: usize = 1 << 18;
 
 /// Relative slack of the bound of divergence, far above the rounding of an `f32` mean.
 const ROUNDING: f64 = 1e-4;
@@ -125,14 +131,17 @@ impl<'a, T: Scalar> Run<'a, T> {
         let batch_rows = experiment.train.batch_rows(rows);
         let graph = Graph::build(data.input_shape, &experiment.model, experiment.init.drawn())
             .expect("the model was checked against the data");
-        let capacity = batch_rows.max(EVALUATION_ROWS.min(rows));
-        let mut program = Program::compile(graph, experiment.loss.clone(), capacity);
+        let numbers = graph.numbers_per_sample();
+        let evaluated = EVALUATION_ROWS.min(rows).min(EVALUATION_NUMBERS / numbers);
+        let loss = experiment.loss.clone();
+        let mut program = Program::compile_for(graph, loss, batch_rows, evaluated);
         program.initialize(seed);
         if let Some(weights) = experiment.init.content() {
             weights.put_into(&mut program);
         }
+        let outputs = program.output_width();
         let initial_loss = evaluate_loss(&mut program, &data.train);
-        let constant_loss = constant_loss(&experiment.loss, &data.train, program.output().ncols());
+        let constant_loss = constant_loss(&experiment.loss, &data.train, outputs);
         // What begins below a constant prediction, with the weights of another run, has not
         // diverged before it is worse than that.
         let bound = initial_loss.max(constant_loss);
@@ -149,7 +158,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             experiment,
             seed,
             data,
-            stepper: experiment.optimizer.start(&program.parameters),
+            stepper: experiment.optimizer.start_in_pieces(&program.parameters, program.pieces()),
             batch: Batch::new(batch_rows, &data.train),
             batch_rows,
             clock,
@@ -194,14 +203,25 @@ impl<'a, T: Scalar> Run<'a, T> {
         if self.clock.step == self.last_step {
             return None;
         }
-        self.batch.load(&mut self.program, &self.data.train, rows);
-        self.program.forward(Mode::Train { step: self.clock.step });
-        let loss = self.program.backward(self.batch.targets());
-        self.curves.add_gradient_norms(&self.program.parameters, self.clock.step == 0);
         if self.records_penalty {
             self.epoch_penalty += self.penalty() * rows.len() as f64;
         }
-        let finite = self.stepper.step(&mut self.program.parameters, self.clock);
+        self.batch.load(&self.data.train, rows);
+        let inputs = self.data.train.inputs.view();
+        let fill = |some: Range<usize>, to: &mut [T]| gather(inputs, &rows[some], to);
+        let (size, targets) = ((rows.len(), self.clock.step), self.batch.targets());
+        let moment = self.stepper.moment(self.clock);
+        let (loss, finite);
+        if let Some(pieces) = self.stepper.pieces().filter(|_| !self.curves.has_gradient_norms()) {
+            loss = self.program.step(size, &fill, targets, pieces, &|piece, values, gradients| {
+                piece.step(moment, values, gradients);
+            });
+            finite = self.stepper.end_step(&mut self.program.parameters, self.clock);
+        } else {
+            loss = self.program.differentiate(size, &fill, targets);
+            self.curves.add_gradient_norms(&self.program.parameters, self.clock.step == 0);
+            finite = self.stepper.step(&mut self.program.parameters, self.clock);
+        }
 
         self.clock.step += 1;
         self.epoch_loss += loss * rows.len() as f64;

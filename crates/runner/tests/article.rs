@@ -119,7 +119,7 @@ fn errors_in_eigenbasis(rate: f64, eigenvalues: [f64; 2], steps: u32) -> ([f64; 
     };
     let start = project(&program.parameters.values);
     for _ in 0..steps {
-        program.begin(4).assign(&x);
+        program.load(x.view());
         program.forward(Mode::Evaluate);
         program.backward(Targets::Values(t.view()));
         stepper.step(&mut program.parameters, clock);

@@ -122,10 +122,10 @@ impl GradientCase {
         // training, so that running statistics are no longer what they began with.
         let mut program = self.compile::<f64>(self.rows + 3);
         let (dirt, samples) = (self.draw(self.rows + 3), self.draw(self.rows));
-        program.begin(self.rows + 3).assign(&dirt.inputs);
+        program.load(dirt.inputs.view());
         program.forward(Mode::Train { step: 3 });
         program.backward(dirt.targets(&self.loss));
-        program.begin(self.rows).assign(&samples.inputs);
+        program.load(samples.inputs.view());
         check_gradients(&mut program, samples.targets(&self.loss), mode)
     }
 }

@@ -12,23 +12,24 @@ use crate::Scalar;
 /// the answer, 0 or 1; with more each output answers whether the sample is of its class. Panics if
 /// a class fits neither.
 /// Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 6.2.2.2.
-pub(super) fn value<T: Scalar>(z: ArrayView2<'_, T>, targets: Targets<'_, T>) -> f64 {
+pub(super) fn value<T: Scalar>(z: ArrayView2<'_, T>, targets: Targets<'_, T>, total: f64) -> f64 {
     let mut sum = 0.0;
     for (row, logits) in z.rows().into_iter().enumerate() {
         for (output, &logit) in logits.iter().enumerate() {
             sum += term(logit.to_f64(), target(targets, row, output, z.ncols()).to_f64());
         }
     }
-    sum / z.len() as f64
+    sum / (total * z.ncols() as f64)
 }
 
 /// The same value; writes `dz = (σ(z) - t)/(nK)`.
 pub(super) fn differentiate<T: Scalar>(
     z: ArrayView2<'_, T>,
     targets: Targets<'_, T>,
+    total: f64,
     mut dz: ArrayViewMut2<'_, T>,
 ) -> f64 {
-    let scale = T::from_f64(1.0 / z.len() as f64);
+    let scale = T::from_f64(1.0 / (total * z.ncols() as f64));
     let mut sum = 0.0;
     for (row, (logits, mut gradients)) in z.rows().into_iter().zip(dz.rows_mut()).enumerate() {
         for (output, (&logit, gradient)) in logits.iter().zip(&mut gradients).enumerate() {
@@ -37,7 +38,7 @@ pub(super) fn differentiate<T: Scalar>(
             sum += term(logit.to_f64(), t.to_f64());
         }
     }
-    sum / z.len() as f64
+    sum / (total * z.ncols() as f64)
 }
 
 /// `max(z, 0) - t z + ln(1 + exp(-|z|))`, which cannot overflow.

@@ -21,8 +21,12 @@ pub(super) struct Weighting<'a> {
 }
 
 impl Weighting<'_> {
-    pub(super) fn value<T: Scalar>(self, z: ArrayView2<'_, T>, t: &[u32]) -> f64 {
-        let total_weight = self.total(t);
+    pub(super) fn value<T: Scalar>(
+        self,
+        z: ArrayView2<'_, T>,
+        t: &[u32],
+        total_weight: f64,
+    ) -> f64 {
         if total_weight == 0.0 {
             return 0.0;
         }
@@ -37,9 +41,9 @@ impl Weighting<'_> {
         self,
         z: ArrayView2<'_, T>,
         t: &[u32],
+        total_weight: f64,
         mut dz: ArrayViewMut2<'_, T>,
     ) -> f64 {
-        let total_weight = self.total(t);
         if total_weight == 0.0 {
             dz.fill(T::ZERO);
             return 0.0;
@@ -61,7 +65,7 @@ impl Weighting<'_> {
             }
             drow[target] -= T::from_f64(own / total_weight);
         }
-        self.value(z, t)
+        self.value(z, t, total_weight)
     }
 
     /// `Σₙ w[tₙ]`.

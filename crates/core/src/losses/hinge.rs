@@ -12,7 +12,7 @@ use crate::Scalar;
 /// Source: Cortes, Vapnik, *Support-Vector Networks*, Machine Learning 20 (1995); Weston, Watkins,
 /// *Support Vector Machines for Multi-Class Pattern Recognition*, ESANN 1999, divided by C as in
 /// `torch.nn.MultiMarginLoss`.
-pub(super) fn value<T: Scalar>(z: ArrayView2<'_, T>, t: &[u32]) -> f64 {
+pub(super) fn value<T: Scalar>(z: ArrayView2<'_, T>, t: &[u32], total: f64) -> f64 {
     assert_eq!(z.nrows(), t.len(), "one class a sample");
     let mut sum = 0.0;
     for (row, &target) in z.rows().into_iter().zip(t) {
@@ -25,7 +25,7 @@ pub(super) fn value<T: Scalar>(z: ArrayView2<'_, T>, t: &[u32]) -> f64 {
         let others = (0..row.len()).filter(|&class| class != target as usize);
         sum += others.map(|class| lacking(right, logit(class))).sum::<f64>() / row.len() as f64;
     }
-    sum / t.len() as f64
+    sum / total
 }
 
 /// The same value; writes, wherever the margin is not kept, `dz = -s/n` for one output, else
@@ -33,19 +33,19 @@ pub(super) fn value<T: Scalar>(z: ArrayView2<'_, T>, t: &[u32]) -> f64 {
 pub(super) fn differentiate<T: Scalar>(
     z: ArrayView2<'_, T>,
     t: &[u32],
+    total: f64,
     mut dz: ArrayViewMut2<'_, T>,
 ) -> f64 {
-    let n = t.len() as f64;
     for ((row, mut drow), &target) in z.rows().into_iter().zip(dz.rows_mut()).zip(t) {
         drow.fill(T::ZERO);
         if row.len() == 1 {
             if 1.0 - sign(target) * row[0].to_f64() > 0.0 {
-                drow[0] = T::from_f64(-sign(target) / n);
+                drow[0] = T::from_f64(-sign(target) / total);
             }
             continue;
         }
         let target = target as usize;
-        let slope = 1.0 / (n * row.len() as f64);
+        let slope = 1.0 / (total * row.len() as f64);
         let mut count = 0.0;
         for class in (0..row.len()).filter(|&class| class != target) {
             if lacking(row[target].to_f64(), row[class].to_f64()) > 0.0 {
@@ -55,7 +55,7 @@ pub(super) fn differentiate<T: Scalar>(
         }
         drow[target] = T::from_f64(-slope * count);
     }
-    value(z, t)
+    value(z, t, total)
 }
 
 /// By how much the logit of another class comes too close.

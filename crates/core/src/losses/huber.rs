@@ -9,12 +9,17 @@ use crate::Scalar;
 /// Shapes: `z` and `t` (N, K).
 /// Source: Huber, *Robust Estimation of a Location Parameter*, Annals of Mathematical Statistics
 /// 35 (1964); the mean over samples and outputs as in `torch.nn.HuberLoss`.
-pub(super) fn value<T: Scalar>(delta: f64, z: ArrayView2<'_, T>, t: ArrayView2<'_, T>) -> f64 {
+pub(super) fn value<T: Scalar>(
+    delta: f64,
+    z: ArrayView2<'_, T>,
+    t: ArrayView2<'_, T>,
+    total: f64,
+) -> f64 {
     let terms = z.iter().zip(t.iter()).map(|(&z, &t)| {
         let distance = (z.to_f64() - t.to_f64()).abs();
         if distance < delta { 0.5 * distance * distance } else { delta * (distance - 0.5 * delta) }
     });
-    terms.sum::<f64>() / z.len() as f64
+    terms.sum::<f64>() / (total * z.ncols() as f64)
 }
 
 /// The same value; writes `dz = (z - t)/(nK)`, cut off at `±δ/(nK)`.
@@ -22,9 +27,10 @@ pub(super) fn differentiate<T: Scalar>(
     delta: f64,
     z: ArrayView2<'_, T>,
     t: ArrayView2<'_, T>,
+    total: f64,
     mut dz: ArrayViewMut2<'_, T>,
 ) -> f64 {
-    let scale = T::from_f64(1.0 / z.len() as f64);
+    let scale = T::from_f64(1.0 / (total * z.ncols() as f64));
     let most = T::from_f64(delta);
     Zip::from(&mut dz).and(&z).and(&t).for_each(|dz, &z, &t| {
         let distance = z - t;
@@ -37,5 +43,5 @@ pub(super) fn differentiate<T: Scalar>(
         };
         *dz = cut * scale;
     });
-    value(delta, z, t)
+    value(delta, z, t, total)
 }

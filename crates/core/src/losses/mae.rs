@@ -9,18 +9,19 @@ use crate::Scalar;
 /// Shapes: `z` and `t` (N, K).
 /// Source: Hastie, Tibshirani, Friedman, *The Elements of Statistical Learning* (2009), section
 /// 10.6.
-pub(super) fn value<T: Scalar>(z: ArrayView2<'_, T>, t: ArrayView2<'_, T>) -> f64 {
+pub(super) fn value<T: Scalar>(z: ArrayView2<'_, T>, t: ArrayView2<'_, T>, total: f64) -> f64 {
     let sum: f64 = z.iter().zip(t.iter()).map(|(&z, &t)| (z.to_f64() - t.to_f64()).abs()).sum();
-    sum / z.len() as f64
+    sum / (total * z.ncols() as f64)
 }
 
 /// The same value; writes `dz = sign(z - t)/(nK)`, and 0 where both are equal.
 pub(super) fn differentiate<T: Scalar>(
     z: ArrayView2<'_, T>,
     t: ArrayView2<'_, T>,
+    total: f64,
     mut dz: ArrayViewMut2<'_, T>,
 ) -> f64 {
-    let slope = T::from_f64(1.0 / z.len() as f64);
+    let slope = T::from_f64(1.0 / (total * z.ncols() as f64));
     Zip::from(&mut dz).and(&z).and(&t).for_each(|dz, &z, &t| {
         *dz = if z > t {
             slope
@@ -31,5 +32,5 @@ pub(super) fn differentiate<T: Scalar>(
             (z - t) * slope
         };
     });
-    value(z, t)
+    value(z, t, total)
 }

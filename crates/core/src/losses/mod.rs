@@ -10,8 +10,9 @@ mod binary_cross_entropy;
 mod hinge;
 
 use std::fmt;
+use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
 use serde::{Deserialize, Serialize};
 
 use self::cross_entropy_with::Weighting;
@@ -208,19 +209,33 @@ impl Loss {
     /// # Panics
     /// If the targets are of another kind or another number of rows, or a class is not below K.
     pub fn value<T: Scalar>(&self, z: ArrayView2<'_, T>, targets: Targets<'_, T>) -> f64 {
+        self.share(z, targets, self.total_weight(targets))
+    }
+
+    /// The share that these outputs have in the loss of a batch whose mean divides by `total`, see
+    /// [`Loss::total_weight`].
+    ///
+    /// # Panics
+    /// As [`Loss::value`].
+    pub fn share<T: Scalar>(
+        &self,
+        z: ArrayView2<'_, T>,
+        targets: Targets<'_, T>,
+        total: f64,
+    ) -> f64 {
         match self {
-            Loss::HalfMse => half_mse::value(z, targets.values()),
-            Loss::Mse => mse::value(z, targets.values()),
-            Loss::Mae => mae::value(z, targets.values()),
-            Loss::Huber(delta) => huber::value(*delta, z, targets.values()),
-            Loss::CrossEntropy => cross_entropy::value(z, targets.classes()),
-            Loss::CrossEntropyWith { .. } => self.weighting().value(z, targets.classes()),
-            Loss::BinaryCrossEntropy => binary_cross_entropy::value(z, targets),
-            Loss::Hinge => hinge::value(z, targets.classes()),
+            Loss::HalfMse => half_mse::value(z, targets.values(), total),
+            Loss::Mse => mse::value(z, targets.values(), total),
+            Loss::Mae => mae::value(z, targets.values(), total),
+            Loss::Huber(delta) => huber::value(*delta, z, targets.values(), total),
+            Loss::CrossEntropy => cross_entropy::value(z, targets.classes(), total),
+            Loss::CrossEntropyWith { .. } => self.weighting().value(z, targets.classes(), total),
+            Loss::BinaryCrossEntropy => binary_cross_entropy::value(z, targets, total),
+            Loss::Hinge => hinge::value(z, targets.classes(), total),
         }
     }
 
-    /// The same value, and its gradient by `z` written to `dz` (N, K).
+    /// The same share, and its gradient by `z` written to `dz` (N, K).
     ///
     /// # Panics
     /// As [`Loss::value`].
@@ -228,19 +243,20 @@ impl Loss {
         &self,
         z: ArrayView2<'_, T>,
         targets: Targets<'_, T>,
+        total: f64,
         dz: ArrayViewMut2<'_, T>,
     ) -> f64 {
         match self {
-            Loss::HalfMse => half_mse::differentiate(z, targets.values(), dz),
-            Loss::Mse => mse::differentiate(z, targets.values(), dz),
-            Loss::Mae => mae::differentiate(z, targets.values(), dz),
-            Loss::Huber(delta) => huber::differentiate(*delta, z, targets.values(), dz),
-            Loss::CrossEntropy => cross_entropy::differentiate(z, targets.classes(), dz),
+            Loss::HalfMse => half_mse::differentiate(z, targets.values(), total, dz),
+            Loss::Mse => mse::differentiate(z, targets.values(), total, dz),
+            Loss::Mae => mae::differentiate(z, targets.values(), total, dz),
+            Loss::Huber(delta) => huber::differentiate(*delta, z, targets.values(), total, dz),
+            Loss::CrossEntropy => cross_entropy::differentiate(z, targets.classes(), total, dz),
             Loss::CrossEntropyWith { .. } => {
-                self.weighting().differentiate(z, targets.classes(), dz)
+                self.weighting().differentiate(z, targets.classes(), total, dz)
             }
-            Loss::BinaryCrossEntropy => binary_cross_entropy::differentiate(z, targets, dz),
-            Loss::Hinge => hinge::differentiate(z, targets.classes(), dz),
+            Loss::BinaryCrossEntropy => binary_cross_entropy::differentiate(z, targets, total, dz),
+            Loss::Hinge => hinge::differentiate(z, targets.classes(), total, dz),
         }
     }
 
@@ -284,6 +300,17 @@ impl<'a, T> Targets<'a, T> {
         match self {
             Targets::Classes(classes) => classes.len(),
             Targets::Values(values) => values.nrows(),
+        }
+    }
+
+    /// Those of some of the samples.
+    pub fn slice(self, rows: Range<usize>) -> Self
+    where
+        T: Scalar,
+    {
+        match self {
+            Targets::Classes(classes) => Targets::Classes(&classes[rows]),
+            Targets::Values(values) => Targets::Values(values.slice_move(s![rows, ..])),
         }
     }
 

@@ -1,7 +1,12 @@
 //! The affine map at the heart of a dense layer, with and without a bias.
 
+use std::ops::Range;
+
+use ndarray::{ArrayViewMut2, s};
+
+use crate::operation::DeferredTiles;
 use crate::tokens::{by_width, by_width_mut};
-use crate::{Backward, Forward, Operation, Scalar, matmul};
+use crate::{Backward, Deferred, Forward, Operation, Scalar, matmul};
 
 /// `y = x W + b`, the bias added to every row.
 ///
@@ -13,6 +18,14 @@ use crate::{Backward, Forward, Operation, Scalar, matmul};
 pub(crate) struct Affine;
 
 impl<T: Scalar> Operation<T> for Affine {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
+    fn defers_parameters(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
         let (w, b) = (pass.w(0), pass.w(1));
         let x = by_width(pass.x(0), w.nrows());
@@ -21,14 +34,27 @@ impl<T: Scalar> Operation<T> for Affine {
         matmul(x, w, T::ONE, &mut y);
     }
 
-    /// `dW += xᵀ dy`, `db += Σₙ dyₙ`, `dx += dy Wᵀ`.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let dy = by_width(pass.dy, pass.w(0).ncols());
-        let mut db = pass.dw(1);
-        for row in dy.rows() {
-            db += &row;
-        }
+    /// `dx += dy Wᵀ`.
+    fn backward(&self, pass: Backward<'_, T>) {
         Linear.backward(pass);
+    }
+
+    /// `dW = xᵀ dy`, `db = Σₙ dyₙ`.
+    fn differentiate_parameters(&self, pass: Deferred<'_, T>) {
+        let weights = pass.ranges[0].range.len();
+        let stretch = pass.stretch.start..pass.stretch.end.min(weights);
+        let (dw, db) = pass.gradients.split_at_mut(stretch.len());
+        weight_gradient(pass.tiles, pass.ranges[0].shape, stretch, dw);
+        db.fill(T::ZERO);
+        if db.is_empty() {
+            // The bias goes with the last rows of the weights.
+            return;
+        }
+        for (_, dy) in pass.tiles.iter() {
+            for row in by_width(dy, db.len()).rows() {
+                db.iter_mut().zip(row).for_each(|(db, &dy)| *db += dy);
+            }
+        }
     }
 }
 
@@ -39,19 +65,47 @@ impl<T: Scalar> Operation<T> for Affine {
 pub(crate) struct Linear;
 
 impl<T: Scalar> Operation<T> for Linear {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
+    fn defers_parameters(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
         let w = pass.w(0);
         let x = by_width(pass.x(0), w.nrows());
         matmul(x, w, T::ZERO, &mut by_width_mut(pass.y, w.ncols()));
     }
 
-    /// `dW += xᵀ dy`, `dx += dy Wᵀ`.
+    /// `dx += dy Wᵀ`.
     fn backward(&self, mut pass: Backward<'_, T>) {
-        let w = pass.w(0);
-        let (x, dy) = (by_width(pass.x(0), w.nrows()), by_width(pass.dy, w.ncols()));
-        matmul(x.t(), dy, T::ONE, &mut pass.dw(0));
+        let (w, beta) = (pass.w(0), pass.beta(0));
+        let dy = by_width(pass.dy, w.ncols());
         if let Some(dx) = pass.dx(0) {
-            matmul(dy, w.t(), T::ONE, &mut by_width_mut(dx, w.nrows()));
+            matmul(dy, w.t(), beta, &mut by_width_mut(dx, w.nrows()));
         }
+    }
+
+    /// `dW = xᵀ dy`.
+    fn differentiate_parameters(&self, pass: Deferred<'_, T>) {
+        weight_gradient(pass.tiles, pass.ranges[0].shape, pass.stretch, pass.gradients);
+    }
+}
+
+/// `dw = xᵀ dy` over all tiles, for a stretch of whole rows of the weights (D, H).
+fn weight_gradient<T: Scalar>(
+    tiles: DeferredTiles<'_, T>,
+    [inputs, units]: [usize; 2],
+    stretch: Range<usize>,
+    dw: &mut [T],
+) {
+    let rows = stretch.start / units..stretch.end / units;
+    let mut dw = ArrayViewMut2::from_shape((rows.len(), units), dw).expect("whole rows");
+    for (position, (x, dy)) in tiles.iter().enumerate() {
+        let x = by_width(x, inputs).slice_move(s![.., rows.clone()]);
+        let beta = if position == 0 { T::ZERO } else { T::ONE };
+        matmul(x.t(), by_width(dy, units), beta, &mut dw);
     }
 }

@@ -73,7 +73,7 @@ mod tests {
         let graph = Graph::build(image, &[layer], Initialization::default()).expect("it fits");
         let mut program: Program<f64> = Program::compile(graph, Loss::HalfMse, 1);
         let x = [1.0, 2.0, 9.0, 3.0, 6.0, 12.0, -1.0, 0.0, 0.0, 1.0, 1.0, 5.0];
-        program.begin(1).assign(&arr2(&[x]));
+        program.load(arr2(&[x]).view());
         program.forward(Mode::Evaluate);
         assert_eq!(program.output().as_slice(), Some(expected));
     }

@@ -92,6 +92,10 @@ impl<T: Scalar> Operation<T> for BatchNorm {
         true
     }
 
+    fn mixes_rows(&self) -> bool {
+        true
+    }
+
     /// A variance needs two values of a channel.
     fn least_rows(&self) -> usize {
         if self.tokens * self.pixels == 1 { 2 } else { 1 }
@@ -209,7 +213,7 @@ mod tests {
             Program::compile(graph.expect("the model fits"), Loss::Mse, 2);
         program.initialize(0);
         let x = arr2(&[[1.0, 2.0, 0.0, 0.0], [3.0, 6.0, 0.0, 0.0]]);
-        program.begin(2).assign(&x);
+        program.load(x.view());
         program.forward(Mode::Train { step: 0 });
         let deviation = (3.5_f64 + 1e-5).sqrt();
         let wanted = [-2.0, -1.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0].map(|d| d / deviation);

@@ -99,6 +99,8 @@ fn matrix_mut<T: Scalar>(numbers: &mut [T], rows: usize) -> ArrayViewMut2<'_, T>
 
 #[cfg(test)]
 mod tests {
+    use ndarray::ArrayView2;
+
     use crate::layers::Conv2d;
     use crate::{
         Distribution, Graph, Initialization, Initializer, Layer, Loss, Mode, Pair, Program,
@@ -164,7 +166,7 @@ mod tests {
         program.initialize(2);
         let mut stream = Stream::new(4, "test", 0, 0);
         let x: Vec<f64> = (0..3 * shape.len()).map(|_| stream.normal()).collect();
-        program.begin(3).iter_mut().zip(&x).for_each(|(to, &x)| *to = x);
+        program.load(ArrayView2::from_shape((3, shape.len()), &x).expect("three samples"));
         program.forward(Mode::Evaluate);
         let weights = layer.filters * channels * layer.kernel.height * layer.kernel.width;
         let (w, b) = program.parameters.values.split_at(weights);

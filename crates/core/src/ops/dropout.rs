@@ -82,7 +82,7 @@ mod tests {
         let mut program: Program<f64> =
             Program::compile(graph.expect("the model fits"), Loss::Mse, 99);
         program.initialize(seed);
-        program.begin(99).assign(&Array2::ones((99, 101)));
+        program.load(Array2::ones((99, 101)).view());
         program.forward(mode);
         program.output().iter().copied().collect()
     }

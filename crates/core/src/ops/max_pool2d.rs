@@ -89,9 +89,9 @@ mod tests {
     fn pooled(x: [f64; 6]) -> Array2<f64> {
         let pool = Pool2d { stride: Some((1, 1).into()), ..Pool2d::new(2) };
         let mut program = compile(&[Layer::MaxPool2d(pool)], Initializer::Zeros);
-        program.begin(1).assign(&arr2(&[x]));
+        program.load(arr2(&[x]).view());
         program.forward(Mode::Evaluate);
-        program.output().to_owned()
+        program.output()
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
     fn the_first_of_equal_ones_gets_the_gradient() {
         let layers = [Layer::Conv2d(Conv2d::new(1, 1)), Layer::MaxPool2d(Pool2d::new(2))];
         let mut program = compile(&layers, Initializer::Zeros);
-        program.begin(1).assign(&arr2(&[[3.0, 5.0, 1.0, 7.0, 11.0, 1.0]]));
+        program.load(arr2(&[[3.0, 5.0, 1.0, 7.0, 11.0, 1.0]]).view());
         program.forward(Mode::Evaluate);
         program.backward(Targets::Values(arr2(&[[1.0]]).view()));
         assert_eq!(program.parameters.gradients, [-3.0, -1.0]);

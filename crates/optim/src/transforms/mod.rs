@@ -167,6 +167,14 @@ impl Transform {
         }
     }
 
+    /// Whether it works on each number by itself, and needs none of the others.
+    pub(crate) fn is_elementwise(&self) -> bool {
+        !matches!(
+            self,
+            Transform::ClipNorm(_) | Transform::ClipNormPerLayer(_) | Transform::ClipAdaptive(_)
+        )
+    }
+
     /// Whether it adds the gradient of a penalty.
     pub fn is_penalty(&self) -> bool {
         matches!(self, Transform::L2(_) | Transform::L1(_))
