@@ -6,8 +6,10 @@ use crate::operation::{Deferred, DeferredTiles};
 use crate::tile::{Step, Tile};
 use crate::{ParameterRange, Scalar};
 
-/// Numbers of a piece, about: what the caches near a core hold of values, gradients and velocity.
-const LENGTH: usize = 1 << 16;
+/// Numbers of a piece, at least: fewer are not worth a product of their own.
+const LEAST: usize = 1 << 15;
+/// Pieces of a layer's weights, at most: each reads all gradients by its outputs once more.
+const MOST: usize = 4;
 /// Fewer numbers are not worth another thread's waking.
 const LEAST_FOR_TWO: usize = 1 << 14;
 
@@ -25,8 +27,11 @@ pub(crate) struct Piece {
 pub(crate) fn pieces<T: Scalar>(steps: &[Step<T>], ranges: &[ParameterRange]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (position, step) in steps.iter().enumerate().filter(|(_, step)| !step.flat.is_empty()) {
-        let count =
-            if step.operation.defers_parameters() { step.flat.len().div_ceil(LENGTH) } else { 1 };
+        let count = if step.operation.defers_parameters() {
+            (step.flat.len() / LEAST).clamp(1, MOST)
+        } else {
+            1
+        };
         let [rows, columns] = ranges[step.parameters.start].shape;
         let stretch = rows.div_ceil(count).max(1) * columns;
         let mut start = step.flat.start;

@@ -9,7 +9,7 @@ use crate::operation::{Mode, Slot, Use};
 use crate::piece::{Gathering, Piece, pieces};
 use crate::random::StreamName;
 use crate::tile::{Objective, Owned, Pass, Step, Tile, TileLengths, in_tiles};
-use crate::{Graph, Loss, Parameters, Scalar, Shape, Targets};
+use crate::{Graph, Loss, ParameterRange, Parameters, Scalar, Shape, Targets};
 
 /// A network and its loss, ready to run on up to `capacity` samples at a time.
 ///
@@ -48,8 +48,11 @@ pub struct StateRange<T> {
 
 /// Multiplications that a tile is worth, at least: some ten microseconds.
 const LEAST_WORK: usize = 1 << 20;
-/// Samples of a tile, at least: below, a product with the weights pays for reading them.
-const LEAST_TILE_ROWS: usize = 32;
+/// Samples of a tile, at least, where the weights of each layer stay in the cache near a core, and
+/// where they do not: each tile reads them once more, which its products must be worth.
+const LEAST_TILE_ROWS: [usize; 2] = [32, 128];
+/// Weights of a layer that stay in the cache, at most.
+const MOST_CACHED: usize = 1 << 18;
 /// Tiles of a batch, at most.
 const MOST_TILES: usize = 8;
 
@@ -378,7 +381,9 @@ fn tile_count<T: Scalar>(graph: &Graph<T>, batch: usize) -> usize {
     };
     let of_sample = graph.nodes.iter().map(work).fold(0, usize::saturating_add);
     let work = of_sample.saturating_mul(batch);
-    (work / LEAST_WORK).min(batch / LEAST_TILE_ROWS).clamp(1, MOST_TILES)
+    let is_large = |parameter: &ParameterRange| parameter.range.len() > MOST_CACHED;
+    let least_rows = LEAST_TILE_ROWS[usize::from(graph.parameters.iter().any(is_large))];
+    (work / LEAST_WORK).min(batch / least_rows).clamp(1, MOST_TILES)
 }
 
 /// For each node whether anything trained stands before its output, and what its backward pass
