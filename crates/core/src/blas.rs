@@ -9,16 +9,49 @@ mod openblas {
 
     use std::ffi::{CStr, c_char, c_int};
 
+    use super::Product;
+
     unsafe extern "C" {
         fn openblas_set_num_threads(threads: c_int);
+        fn cblas_sgemm(
+            layout: c_int,
+            transpose_a: c_int,
+            transpose_b: c_int,
+            m: c_int,
+            n: c_int,
+            k: c_int,
+            alpha: f32,
+            a: *const f32,
+            stride_a: c_int,
+            b: *const f32,
+            stride_b: c_int,
+            beta: f32,
+            c: *mut f32,
+            stride_c: c_int,
+        );
         fn openblas_get_config() -> *mut c_char;
         fn openblas_get_corename() -> *mut c_char;
     }
 
-    pub(super) fn use_one_thread() {
-        // SAFETY: takes a plain integer and touches only the library's own state; called before
-        // any product runs, as the caller's contract says.
-        unsafe { openblas_set_num_threads(1) }
+    pub(super) fn use_threads(threads: usize) {
+        let threads = threads.try_into().unwrap_or(c_int::MAX);
+        // SAFETY: takes a plain integer and touches only the library's own state, under its lock.
+        unsafe { openblas_set_num_threads(threads) }
+    }
+
+    /// The caller has checked that the slices hold what `product` says.
+    pub(super) fn multiply(product: Product, a: &[f32], b: &[f32], c: &mut [f32]) {
+        const ROW_MAJOR: c_int = 101;
+        let transposed = |is: bool| if is { 112 } else { 111 };
+        let int = |size: usize| c_int::try_from(size).expect("the library counts in 32 bits");
+        let (m, n, k) = (int(product.m), int(product.n), int(product.k));
+        let stride_a = if product.transpose_a { m } else { k };
+        let stride_b = if product.transpose_b { k } else { n };
+        let (ta, tb) = (transposed(product.transpose_a), transposed(product.transpose_b));
+        let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+        // SAFETY: the three slices hold m k, k n and m n numbers, which is all that these sizes and
+        // strides make the library read and write, and `c` is borrowed alone.
+        unsafe { cblas_sgemm(ROW_MAJOR, ta, tb, m, n, k, 1.0, a, stride_a, b, stride_b, 0.0, c, n) }
     }
 
     pub(super) fn name() -> String {
@@ -129,7 +162,76 @@ pub(crate) use in_rust::product;
 /// is asked for one with every product.
 pub fn use_one_thread() {
     #[cfg(feature = "openblas")]
-    openblas::use_one_thread();
+    openblas::use_threads(1);
+}
+
+/// Runs `work` with the product library on `threads` of its own threads, as no training ever does,
+/// and sets it back to one: for the floors that training is measured against. The embedded product
+/// has one thread whatever is asked.
+pub fn with_library_threads<R>(threads: usize, work: impl FnOnce() -> R) -> R {
+    /// Also after a panic.
+    struct OneAgain;
+    impl Drop for OneAgain {
+        fn drop(&mut self) {
+            use_one_thread();
+        }
+    }
+    let _one_again = OneAgain;
+    #[cfg(feature = "openblas")]
+    openblas::use_threads(threads);
+    #[cfg(not(feature = "openblas"))]
+    let _ = threads;
+    work()
+}
+
+/// The sizes of one product `C = A B`, row major: `A` (M, K), `B` (K, N), `C` (M, N), where each
+/// factor may lie transposed in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// Rows of `A` and `C`.
+    pub m: usize,
+    /// Columns of `B` and `C`.
+    pub n: usize,
+    /// Columns of `A`, rows of `B`.
+    pub k: usize,
+    /// Whether `A` lies as (K, M).
+    pub transpose_a: bool,
+    /// Whether `B` lies as (N, K).
+    pub transpose_b: bool,
+}
+
+/// One call of the product library with nothing around it: what a floor is made of. Training goes
+/// by [`crate::matmul`], which may know a shorter way.
+///
+/// # Panics
+/// If a slice has another length than `product` says.
+pub fn library_product(product: Product, a: &[f32], b: &[f32], c: &mut [f32]) {
+    let Product { m, n, k, .. } = product;
+    assert!(
+        a.len() == m * k && b.len() == k * n && c.len() == m * n,
+        "{product:?} over {}, {} and {} numbers",
+        a.len(),
+        b.len(),
+        c.len()
+    );
+    #[cfg(feature = "openblas")]
+    openblas::multiply(product, a, b, c);
+    #[cfg(not(feature = "openblas"))]
+    embedded_product(product, a, b, c);
+}
+
+#[cfg(not(feature = "openblas"))]
+fn embedded_product(product: Product, a: &[f32], b: &[f32], c: &mut [f32]) {
+    use ndarray::{ArrayView2, ArrayViewMut2};
+    let Product { m, n, k, transpose_a, transpose_b } = product;
+    let factor = |rows, columns, is_transposed, numbers| {
+        let lies = if is_transposed { (columns, rows) } else { (rows, columns) };
+        let view = ArrayView2::from_shape(lies, numbers).expect("the length was checked");
+        if is_transposed { view.reversed_axes() } else { view }
+    };
+    let (a, b) = (factor(m, k, transpose_a, a), factor(k, n, transpose_b, b));
+    let mut c = ArrayViewMut2::from_shape((m, n), c).expect("the length was checked");
+    ndarray::linalg::general_mat_mul(1.0, &a, &b, 0.0, &mut c);
 }
 
 /// Name and version of what multiplies matrices with the kernels it chose, for the stamp: equal
@@ -143,6 +245,35 @@ pub fn product_name() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::{Product, library_product, use_one_thread, with_library_threads};
+
+    /// A B by its definition, and that neither way of lying in memory nor threads change it.
+    #[test]
+    fn the_bare_product_is_the_product() {
+        use_one_thread();
+        let (m, n, k) = (5, 9, 13);
+        let at = |row: usize, column: usize| ((row * 7 + column * 3) % 11) as f32 - 5.0;
+        let lie = |rows: usize, columns: usize, is_transposed: bool| -> Vec<f32> {
+            (0..rows * columns)
+                .map(|place| match is_transposed {
+                    true => at(place % rows, place / rows),
+                    false => at(place / columns, place % columns),
+                })
+                .collect()
+        };
+        let sum = |place: usize| (0..k).map(|i| at(place / n, i) * at(i, place % n)).sum::<f32>();
+        let expected: Vec<f32> = (0..m * n).map(sum).collect();
+        for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true)] {
+            let product = Product { m, n, k, transpose_a, transpose_b };
+            let (a, b) = (lie(m, k, transpose_a), lie(k, n, transpose_b));
+            let mut c = vec![f32::NAN; m * n];
+            library_product(product, &a, &b, &mut c);
+            assert_eq!(c, expected, "{product:?}");
+            with_library_threads(2, || library_product(product, &a, &b, &mut c));
+            assert_eq!(c, expected, "{product:?}");
+        }
+    }
+
     #[test]
     fn product_is_named_with_its_kernel() {
         super::use_one_thread();

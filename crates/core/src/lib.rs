@@ -31,7 +31,7 @@ mod program;
 mod gradient_check;
 mod gradient_table;
 
-pub use blas::{product_name, use_one_thread};
+pub use blas::{Product, library_product, product_name, use_one_thread, with_library_threads};
 pub use gradient_check::{
     GradientCheck, Worst, check_direction, check_gradients, check_gradients_of,
 };
