@@ -12,6 +12,7 @@ Commands of gradus (built first; `cargo xtask COMMAND --help` tells more):
   gradcheck FILE.ron  check every gradient of a file's network by finite differences
   gradcheck --all     the same for every layer and loss there is
   weights NAME KEY    write the final weights of a run as safetensors: --to FILE
+  bench [WORKLOAD…]   how fast it trains here, beside what matrix products alone take
   doctor              what this machine has, what is missing, and what mends it
 
 Commands of the workspace:

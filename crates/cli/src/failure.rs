@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use gradus_report::ReportError;
+use gradus_runner::bench::SweepError;
 use gradus_runner::{FileErrors, FolderError, StoreError};
 
 /// Exit codes: 1 a run or a check failed for good, 2 wrong use or wrong file, 3 two results that
@@ -53,6 +54,16 @@ impl From<FolderError> for Failure {
             FolderError::Store(error) => error.into(),
             FolderError::Held { .. } => Self { message: format!("error: {error}\n"), code: 75 },
             FolderError::Unusable { .. } => Self::usage(error.to_string()),
+        }
+    }
+}
+
+impl From<SweepError> for Failure {
+    fn from(error: SweepError) -> Self {
+        match error {
+            SweepError::Folder(error) => error.into(),
+            SweepError::Store(error) => error.into(),
+            error => Self { message: format!("error: {error}\n"), code: 2 },
         }
     }
 }

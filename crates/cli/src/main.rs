@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use commands::{check, doctor, gradcheck, plan, report, run, weights};
+use commands::{bench, check, doctor, gradcheck, plan, report, run, weights};
 
 /// Trains neural networks by backpropagation and runs declarative experiments.
 #[derive(Debug, Parser)]
@@ -45,6 +45,9 @@ enum Command {
     /// Writes the final weights of a run, where `record` names Weights, as a safetensors file.
     #[command(after_help = "Example: cargo xtask weights article 3f --to article.safetensors")]
     Weights(weights::WeightsCommand),
+    /// Measures how fast this machine trains, beside the floor that matrix products alone set.
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(bench::Bench),
     /// Says what this program computes with: its matrix product, kernel and stamp.
     #[command(after_help = "Example: cargo xtask doctor")]
     Doctor(doctor::Doctor),
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Gradcheck(command) => command.run(),
         Command::Weights(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Doctor(command) => command.run(),
     };
     done.unwrap_or_else(|failure| failure.report())

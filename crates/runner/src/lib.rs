@@ -30,6 +30,7 @@ mod progress;
 mod pool;
 mod estimate;
 mod gradcheck;
+pub mod bench;
 pub mod statistics;
 
 pub use axis::{Axis, Coordinate, NamedModel, NamedOptimizer};

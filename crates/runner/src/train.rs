@@ -186,6 +186,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.last_step = by_rules.fold(self.clock.total_steps, u64::min);
     }
 
+    /// Steps done so far.
+    pub fn steps(&self) -> u64 {
+        self.clock.step
+    }
+
     /// The steps of one epoch; `order` has a place for each training row, to draw in. Nothing is
     /// evaluated. Returns how the run broke, if it did.
     pub fn train_epoch(&mut self, order: &mut [u32]) -> Option<Outcome> {

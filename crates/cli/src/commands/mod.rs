@@ -8,3 +8,4 @@ pub(crate) mod gradcheck;
 mod gradient_table;
 pub(crate) mod doctor;
 pub(crate) mod weights;
+pub(crate) mod bench;

@@ -6,7 +6,7 @@ use super::source::{Recipe, check_samples};
 use super::{Dataset, RawTargets, Values};
 
 /// No source makes more numbers than this: 800 MB of them.
-const MOST_NUMBERS: usize = 100_000_000;
+pub(super) const MOST_NUMBERS: usize = 100_000_000;
 
 pub(super) fn default_symbols() -> usize {
     8

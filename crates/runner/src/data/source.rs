@@ -1,12 +1,13 @@
 //! The registry of sources: each is one file; here stand its description and its recipe.
 
-use gradus_core::Mistake;
+use gradus_core::{Mistake, Shape};
 use serde::{Deserialize, Serialize};
 
 use super::file::Files;
-use super::{Column, Dataset, Header, Target};
+use super::{Column, Dataset, Header, NoiseTargets, Target};
 use super::{
-    circles, cs231n_spirals, digits, idx, iris, line, moons, sequences, spirals, table, text, xor,
+    circles, cs231n_spirals, digits, idx, iris, line, moons, noise, sequences, spirals, table,
+    text, xor,
 };
 
 /// Where rows come from: embedded, made by a formula, or read from files.
@@ -75,6 +76,19 @@ pub enum Source {
         #[serde(default = "circles::default_factor")]
         factor: f64,
         /// Seed of the noise; the run's seed does not change the points.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// Standard normal inputs, and targets that have nothing to do with them.
+    Noise {
+        /// The shape of one sample: `Features(64)`, or
+        /// `Image(channels: 1, height: 28, width: 28)`.
+        input: Shape,
+        /// `Classes(10)` or `Numbers(1)`.
+        targets: NoiseTargets,
+        /// Samples.
+        samples: usize,
+        /// Seed of the noise; the run's seed does not change it.
         #[serde(default)]
         seed: u64,
     },
@@ -166,6 +180,9 @@ impl Source {
             &Source::Circles { samples, noise, factor, seed } => {
                 circles::recipe(samples, noise, factor, seed)
             }
+            &Source::Noise { input, targets, samples, seed } => {
+                noise::recipe(input, targets, samples, seed)
+            }
             &Source::Adding { length, samples, seed } => sequences::adding(length, samples, seed),
             &Source::Copying { delay, symbols, length, samples, seed } => {
                 sequences::copying(delay, symbols, length, samples, seed)
@@ -251,6 +268,10 @@ mod tests {
             (
                 "Circles(samples: 100)",
                 "2df234b6d2fe88e19a844545dfc5043f18c824d5621257665ac8441e91c5c125",
+            ),
+            (
+                "Noise(input: Features(3), targets: Classes(4), samples: 10)",
+                "d744a5d7b2d829622e2eced266e5257c1f058fb871b95d4ffca0f13cefd1b0f1",
             ),
         ] {
             let data: crate::data::Data =

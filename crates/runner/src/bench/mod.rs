@@ -1,0 +1,18 @@
+//! Measurements of speed: workloads as experiments, run by the product's own training loop, each in
+//! turns with its floor, the matrix products of its steps and nothing else.
+//!
+//! Read in this order. `workloads` has the experiments as a file would say them; `rates` times
+//! things in turns; `floor` lists and runs the products of a step; `steps` measures one workload;
+//! `sweep` measures a whole sweep, warm and as a process of its own.
+
+mod workloads;
+mod rates;
+mod floor;
+mod steps;
+mod sweep;
+
+pub use floor::products;
+pub use rates::{Pace, Spread};
+pub use steps::{Measured, Subject, measure_steps, run_steps};
+pub use sweep::{Sweep, SweepError, measure_cold, measure_warm};
+pub use workloads::{SWEEP, SWEPT, WORKLOADS, Workload};
