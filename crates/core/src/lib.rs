@@ -21,6 +21,7 @@ mod initializer;
 mod parameters;
 mod operation;
 mod window;
+mod simd;
 mod ops;
 mod graph;
 mod layers;

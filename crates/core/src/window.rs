@@ -152,6 +152,13 @@ impl Window {
             .all(|axis| (axis.kernel, axis.stride, axis.padding) == (1, 1, 0))
     }
 
+    /// Whether it is 2x2 pixels moved by 2, without padding: the pooling that most networks have.
+    pub(crate) fn is_halving(&self) -> bool {
+        [self.height, self.width]
+            .iter()
+            .all(|axis| (axis.kernel, axis.stride, axis.padding) == (2, 2, 0))
+    }
+
     /// All taps, row by row.
     pub(crate) fn taps(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let (height, width) = (self.height.kernel, self.width.kernel);
