@@ -84,12 +84,13 @@ mod in_rust {
     /// size of the caches, by which the crate would choose another.
     const LONGEST: usize = 512;
 
-    /// `c = a b + beta c`, by the crate `gemm`. As in BLAS, what stood in `c` is not read when beta
+    /// `c = alpha a b + beta c`, by the crate `gemm`. As in BLAS, what stood in `c` is not read when beta
     /// is 0.
     ///
     /// # Panics
     /// If the shapes do not fit.
     pub(crate) fn product<T: Scalar>(
+        alpha: T,
         a: ArrayView2<'_, T>,
         b: ArrayView2<'_, T>,
         beta: T,
@@ -122,7 +123,7 @@ mod in_rust {
                     b_column,
                     b_row,
                     beta,
-                    T::ONE,
+                    alpha,
                     false,
                     false,
                     false,

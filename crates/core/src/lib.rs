@@ -43,9 +43,10 @@ pub use layers::{Conv2d, Dense, Initialization, Layer, Lstm, MultiHeadAttention,
 pub use losses::{Loss, TargetKind, Targets};
 pub use matmul::matmul;
 pub use mistake::Mistake;
-pub use operation::{Backward, Deferred, Forward, Mode, Operation, State};
+pub use operation::{Backward, Deferred, Destination, Forward, Mode, Operation, State};
 pub use pair::Pair;
 pub use parameters::{ParameterRange, Parameters, Role};
+pub use piece::Update;
 pub use program::{Program, StateRange};
 pub use random::{Stream, StreamName};
 pub use scalar::Scalar;

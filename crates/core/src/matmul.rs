@@ -20,10 +20,7 @@ const LEAST_BY_GEMM: usize = 1 << 20;
 #[cfg(feature = "openblas")]
 const WHOLE_VECTORS: usize = 32;
 
-/// `c = a b + beta c`.
-///
-/// Shapes: `a` (M, K), `b` (K, N), `c` (M, N). Each may be a transposed view: nothing is copied.
-/// The bits depend on the shapes and the layouts only.
+/// `c = a b + beta c`, see [`scaled_matmul`].
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -33,22 +30,40 @@ pub fn matmul<T: Scalar>(
     beta: T,
     c: &mut ArrayViewMut2<'_, T>,
 ) {
+    scaled_matmul(T::ONE, a, b, beta, c);
+}
+
+/// `c = alpha a b + beta c`.
+///
+/// Shapes: `a` (M, K), `b` (K, N), `c` (M, N). Each may be a transposed view: nothing is copied.
+/// The bits depend on the shapes and the layouts only.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub(crate) fn scaled_matmul<T: Scalar>(
+    alpha: T,
+    a: ArrayView2<'_, T>,
+    b: ArrayView2<'_, T>,
+    beta: T,
+    c: &mut ArrayViewMut2<'_, T>,
+) {
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     if m.max(k).max(n) <= LARGEST_BY_HAND {
-        return small(a, b, beta, c);
+        return small(alpha, a, b, beta, c);
     }
     #[cfg(feature = "openblas")]
     {
         let lies_by_rows = b.strides()[1] == 1 && c.strides()[1] == 1;
         let fills = a.strides()[1] == 1 || n % WHOLE_VECTORS == 0;
         if !(lies_by_rows && fills && m * k * n >= LEAST_BY_GEMM) {
-            return general_mat_mul(T::ONE, &a, &b, beta, c);
+            return general_mat_mul(alpha, &a, &b, beta, c);
         }
     }
-    product(a, b, beta, c);
+    product(alpha, a, b, beta, c);
 }
 
 fn small<T: Scalar>(
+    alpha: T,
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
     beta: T,
@@ -67,7 +82,8 @@ fn small<T: Scalar>(
             sum += a[[row, inner]] * b[[inner, column]];
         }
         // As in BLAS, what stood in `c` is not read when beta is 0: it may be NaN.
-        *c = if beta == T::ZERO { sum } else { sum + beta * *c };
+        let product = alpha * sum;
+        *c = if beta == T::ZERO { product } else { product + beta * *c };
     }
 }
 
@@ -75,20 +91,20 @@ fn small<T: Scalar>(
 mod tests {
     use ndarray::Array2;
 
-    use super::matmul;
+    use super::scaled_matmul;
     use crate::{Scalar, Stream};
 
     /// The slow twin: the definition of the product, in `f64`.
     fn by_definition<T: Scalar>(
         a: &Array2<T>,
         b: &Array2<T>,
-        beta: f64,
+        (alpha, beta): (f64, f64),
         c: &Array2<T>,
     ) -> Array2<f64> {
         Array2::from_shape_fn(c.dim(), |(row, column)| {
             let sum: f64 =
                 (0..a.ncols()).map(|i| a[[row, i]].to_f64() * b[[i, column]].to_f64()).sum();
-            sum + beta * c[[row, column]].to_f64()
+            alpha * sum + beta * c[[row, column]].to_f64()
         })
     }
 
@@ -109,16 +125,17 @@ mod tests {
             (40, 1100, 64),
             (1, 1100, 1000),
         ] {
-            for beta in [0.0, 1.0] {
+            for (alpha, beta) in [(1.0, 0.0), (1.0, 1.0), (-0.5, 1.0)] {
                 let (a, b, c) = (random(m, k), random(k, n), random(m, n));
-                let expected = by_definition(&a, &b, beta, &c);
+                let expected = by_definition(&a, &b, (alpha, beta), &c);
                 let (at, bt) =
                     (a.t().as_standard_layout().to_owned(), b.t().as_standard_layout().to_owned());
                 for (left, right) in
                     [(a.view(), b.view()), (at.t(), b.view()), (a.view(), bt.t()), (at.t(), bt.t())]
                 {
                     let mut result = c.clone();
-                    matmul(left, right, T::from_f64(beta), &mut result.view_mut());
+                    let [alpha, beta] = [alpha, beta].map(T::from_f64);
+                    scaled_matmul(alpha, left, right, beta, &mut result.view_mut());
                     for (got, want) in result.iter().zip(&expected) {
                         let error = (got.to_f64() - want).abs();
                         assert!(
@@ -141,7 +158,7 @@ mod tests {
     fn beta_zero_ignores_what_was_there() {
         let a = ndarray::arr2(&[[2.0_f64]]);
         let mut c = ndarray::arr2(&[[f64::NAN]]);
-        matmul(a.view(), a.view(), 0.0, &mut c.view_mut());
+        scaled_matmul(1.0, a.view(), a.view(), 0.0, &mut c.view_mut());
         assert_eq!(c[[0, 0]], 4.0);
     }
 }

@@ -47,7 +47,7 @@ pub trait Operation<T: Scalar>: Debug + Send + Sync {
     /// Adds to the gradients of inputs and parameters, never overwrites: a value that is used
     /// twice gets the sum.
     fn backward(&self, pass: Backward<'_, T>);
-    /// Writes the gradients by a stretch of the parameters, if it defers them.
+    /// Computes the gradients by a stretch of the parameters, if it defers them.
     fn differentiate_parameters(&self, _pass: Deferred<'_, T>) {
         unreachable!("asked only of what defers its parameters")
     }
@@ -226,8 +226,19 @@ pub struct Deferred<'a, T> {
     pub ranges: &'a [ParameterRange],
     /// The stretch, counted from the first parameter of the operation.
     pub stretch: Range<usize>,
-    /// The gradients by it, to be written. They hold whatever the pass before left.
-    pub gradients: &'a mut [T],
+    /// Where they go.
+    pub to: Destination<'a, T>,
+}
+
+/// Where deferred gradients go: `to = scale gradients + beta to`.
+#[derive(Debug)]
+pub struct Destination<'a, T> {
+    /// The gradients, or the parameters themselves where they are added to at once.
+    pub numbers: &'a mut [T],
+    /// 1, or less the learning rate.
+    pub scale: T,
+    /// 0 for gradients, which hold whatever the pass before left; 1 for parameters.
+    pub beta: T,
 }
 
 /// What a deferring operation read and what reached its output, of all samples.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::operation::{Deferred, DeferredTiles};
+use crate::operation::{Deferred, DeferredTiles, Destination};
 use crate::tile::{Step, Tile};
 use crate::{ParameterRange, Scalar};
 
@@ -10,6 +10,8 @@ use crate::{ParameterRange, Scalar};
 const LEAST: usize = 1 << 15;
 /// Pieces of a layer's weights, at most: each reads all gradients by its outputs once more.
 const MOST: usize = 4;
+/// Fewer gradients are added to the parameters sooner than a product that scales adds them.
+const LEAST_DIRECT: usize = 1 << 12;
 /// Fewer numbers are not worth another thread's waking.
 const LEAST_FOR_TWO: usize = 1 << 14;
 
@@ -46,6 +48,26 @@ pub(crate) fn pieces<T: Scalar>(steps: &[Step<T>], ranges: &[ParameterRange]) ->
     pieces
 }
 
+/// What becomes of a piece once its gradients are there.
+pub trait Update<T>: Send {
+    /// What the gradients are multiplied by and added to the values, if that is all that is done
+    /// with them; [`Update::updated`] follows then.
+    fn scale(&self) -> Option<T>;
+    /// Changes the values by their gradients, which may be used up.
+    fn update(&mut self, values: &mut [T], gradients: &mut [T]);
+    /// Sees values that were changed.
+    fn updated(&mut self, values: &[T]);
+}
+
+/// Nothing: the gradients are what is wanted.
+impl<T: Scalar> Update<T> for () {
+    fn scale(&self) -> Option<T> {
+        None
+    }
+    fn update(&mut self, _values: &mut [T], _gradients: &mut [T]) {}
+    fn updated(&mut self, _values: &[T]) {}
+}
+
 /// What the gradients of a piece are gathered from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gathering<'a, T> {
@@ -55,12 +77,24 @@ pub(crate) struct Gathering<'a, T> {
 }
 
 impl<T: Scalar> Gathering<'_, T> {
-    /// The gradients of a piece: the first tile has left its own there, the others add theirs in
-    /// order; or the operation computes them from all tiles.
-    fn gather(&self, piece: &Piece, gradients: &mut [T]) {
+    /// Updates a piece by its gradients: the first tile has left its own there, the others add
+    /// theirs in order; or the operation computes them from all tiles, into the parameters
+    /// themselves where nobody needs to see them.
+    fn update_one(
+        &self,
+        piece: &Piece,
+        state: &mut impl Update<T>,
+        values: &mut [T],
+        gradients: &mut [T],
+    ) {
         let step = &self.steps[piece.step];
         if step.operation.defers_parameters() {
             let first = step.flat.start;
+            let scale = state.scale().filter(|_| values.len() >= LEAST_DIRECT);
+            let to = match scale {
+                Some(scale) => Destination { numbers: &mut *values, scale, beta: T::ONE },
+                None => Destination { numbers: &mut *gradients, scale: T::ONE, beta: T::ZERO },
+            };
             step.operation.differentiate_parameters(Deferred {
                 tiles: DeferredTiles {
                     tiles: self.tiles,
@@ -69,25 +103,29 @@ impl<T: Scalar> Gathering<'_, T> {
                 },
                 ranges: &self.ranges[step.parameters.clone()],
                 stretch: piece.flat.start - first..piece.flat.end - first,
-                gradients,
+                to,
             });
+            match scale {
+                Some(_) => state.updated(values),
+                None => state.update(values, gradients),
+            }
             return;
         }
         for tile in &self.tiles[1..] {
             let partial = &tile.partial[step.partial.clone()];
             gradients.iter_mut().zip(partial).for_each(|(sum, &part)| *sum += part);
         }
+        state.update(values, gradients);
     }
 
-    /// Gathers the gradients of each piece and hands them to `update`, with the values and the
-    /// state that belongs to them; by as many threads as there are to help.
-    pub(crate) fn update<S: Send>(
+    /// Updates each piece by its gradients and what belongs to it, by as many threads as there are
+    /// to help.
+    pub(crate) fn update(
         &self,
         pieces: &[Piece],
-        states: &mut [S],
+        states: &mut [impl Update<T>],
         values: &mut [T],
         gradients: &mut [T],
-        update: &(impl Fn(&mut S, &mut [T], &mut [T]) + Sync),
     ) {
         let [piece] = pieces else {
             let Some(middle) = pieces.len().checked_div(2).filter(|&middle| middle > 0) else {
@@ -99,9 +137,8 @@ impl<T: Scalar> Gathering<'_, T> {
             let (values, more_values) = values.split_at_mut(cut);
             let (gradients, more_gradients) = gradients.split_at_mut(cut);
             let is_little = cut + more_values.len() < LEAST_FOR_TWO;
-            let mut front = || self.update(pieces, states, values, gradients, update);
-            let mut back =
-                || self.update(more_pieces, more_states, more_values, more_gradients, update);
+            let mut front = || self.update(pieces, states, values, gradients);
+            let mut back = || self.update(more_pieces, more_states, more_values, more_gradients);
             if is_little {
                 front();
                 back();
@@ -110,7 +147,6 @@ impl<T: Scalar> Gathering<'_, T> {
             }
             return;
         };
-        self.gather(piece, gradients);
-        update(&mut states[0], values, gradients);
+        self.update_one(piece, &mut states[0], values, gradients);
     }
 }

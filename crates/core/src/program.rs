@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::graph::{Node, NodeId};
 use crate::operation::{Mode, Slot, Use};
-use crate::piece::{Gathering, Piece, pieces};
+use crate::piece::{Gathering, Piece, Update, pieces};
 use crate::random::StreamName;
 use crate::tile::{Objective, Owned, Pass, Step, Tile, TileLengths, in_tiles};
 use crate::{Graph, Loss, ParameterRange, Parameters, Scalar, Shape, Targets};
@@ -279,23 +279,23 @@ impl<T: Scalar> Program<T> {
         let objective = self.objective(targets);
         self.in_tiles(&|tile, pass, owned| tile.backward(pass, &objective, owned));
         // Units take no room: nothing is allocated.
-        self.in_pieces(&mut vec![(); self.pieces.len()], &|(), _, _| {})
+        self.in_pieces(&mut vec![(); self.pieces.len()])
     }
 
     /// A training step: takes `rows` samples, which `fill` writes (which of them, and where to),
-    /// computes the loss and its gradients, and hands each of [`Program::pieces`] with its values
-    /// and gradients to `update`, beside what belongs to it. Returns the loss before.
+    /// computes the loss and its gradients, and updates each of [`Program::pieces`] by what belongs
+    /// to it. Returns the loss before. Afterwards `parameters.gradients` hold whatever the updates
+    /// have left there.
     ///
     /// # Panics
     /// As [`Program::loss`]; or if there is not one of `states` for each piece, or the samples do
     /// not fit.
-    pub fn step<S: Send>(
+    pub fn step(
         &mut self,
         (rows, step): (usize, u64),
         fill: &(impl Fn(Range<usize>, &mut [T]) + Sync),
         targets: Targets<'_, T>,
-        states: &mut [S],
-        update: &(impl Fn(&mut S, &mut [T], &mut [T]) + Sync),
+        states: &mut [impl Update<T>],
     ) -> f64 {
         assert_eq!(states.len(), self.pieces.len(), "a state for each piece");
         self.begin(rows);
@@ -308,7 +308,7 @@ impl<T: Scalar> Program<T> {
             tile.forward(pass, owned.state);
             tile.backward(pass, &objective, owned);
         });
-        self.in_pieces(states, update)
+        self.in_pieces(states)
     }
 
     /// [`Program::step`] without an update: leaves all gradients.
@@ -322,7 +322,7 @@ impl<T: Scalar> Program<T> {
         targets: Targets<'_, T>,
     ) -> f64 {
         // Units take no room: nothing is allocated.
-        self.step(size, fill, targets, &mut vec![(); self.pieces.len()], &|(), _, _| {})
+        self.step(size, fill, targets, &mut vec![(); self.pieces.len()])
     }
 
     /// What the tiles of a batch with these targets are held against.
@@ -348,16 +348,12 @@ impl<T: Scalar> Program<T> {
         in_tiles(&mut self.tiles[..count], owned, &|tile, owned| work(tile, pass, owned));
     }
 
-    /// Gathers the gradients of each piece, hands it to `update`, and returns the loss.
-    fn in_pieces<S: Send>(
-        &mut self,
-        states: &mut [S],
-        update: &(impl Fn(&mut S, &mut [T], &mut [T]) + Sync),
-    ) -> f64 {
+    /// Updates each piece by its gradients, and returns the loss.
+    fn in_pieces(&mut self, states: &mut [impl Update<T>]) -> f64 {
         let Parameters { values, gradients, ranges } = &mut self.parameters;
         let tiles = &self.tiles[..self.rows.div_ceil(self.tile_rows)];
         let gathering = Gathering { steps: &self.steps, tiles, ranges };
-        gathering.update(&self.pieces, states, values, gradients, update);
+        gathering.update(&self.pieces, states, values, gradients);
         tiles.iter().map(|tile| tile.loss).sum()
     }
 }

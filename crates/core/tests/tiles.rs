@@ -3,7 +3,7 @@
 
 use gradus_core::{
     Conv2d, Graph, Initialization, Layer, Loss, Mode, Pool2d, Program, Scalar, Shape, Stream,
-    Targets,
+    Targets, Update,
 };
 use ndarray::{Array2, s};
 
@@ -62,15 +62,33 @@ fn gradients_are_the_mean_of_those_of_the_samples() {
     }
 }
 
+/// Steps of a piece by plain gradient descent, and whether its gradients go straight to the weights.
+struct Descent(u32, bool);
+
+impl Update<f32> for Descent {
+    fn scale(&self) -> Option<f32> {
+        self.1.then_some(-0.1)
+    }
+
+    fn update(&mut self, values: &mut [f32], gradients: &mut [f32]) {
+        values.iter_mut().zip(gradients).for_each(|(w, g)| *w -= 0.1 * *g);
+        self.updated(values);
+    }
+
+    fn updated(&mut self, _values: &[f32]) {
+        self.0 += 1;
+    }
+}
+
 /// Loss and parameters after three steps of plain gradient descent.
-fn train(threads: usize) -> (Vec<f64>, Vec<f32>) {
+fn train(threads: usize, is_direct: bool) -> (Vec<f64>, Vec<f32>) {
     gradus_core::use_one_thread();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     pool.install(|| {
         let (inputs, classes) = samples::<f32>();
         let inputs = inputs.as_slice().expect("rows lie one after the other");
         let mut program = compile::<f32>(&layers(), ROWS);
-        let mut steps = vec![0; program.pieces().len()];
+        let mut steps: Vec<Descent> = program.pieces().map(|_| Descent(0, is_direct)).collect();
         let mut losses = Vec::new();
         // The last batch is short: not all tiles are in use.
         for (step, rows) in [(0, ROWS), (1, ROWS), (2, 11)] {
@@ -79,21 +97,31 @@ fn train(threads: usize) -> (Vec<f64>, Vec<f32>) {
                 &|rows, to| to.copy_from_slice(&inputs[rows.start * 400..rows.end * 400]),
                 Targets::Classes(&classes[..rows]),
                 &mut steps,
-                &|steps, values, gradients| {
-                    *steps += 1;
-                    values.iter_mut().zip(gradients).for_each(|(w, g)| *w -= 0.1 * *g);
-                },
             ));
         }
-        assert!(steps.iter().all(|&steps| steps == 3));
+        assert!(steps.iter().all(|&Descent(steps, _)| steps == 3));
         (losses, program.parameters.values)
     })
 }
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let one = train(1);
-    for threads in [2, 3, 7] {
-        assert!(one == train(threads), "{threads} threads");
+    for is_direct in [false, true] {
+        let one = train(1, is_direct);
+        for threads in [2, 3, 7] {
+            assert!(one == train(threads, is_direct), "{threads} threads");
+        }
     }
+}
+
+/// Gradients that go straight to the weights are the same but for rounding.
+#[test]
+fn a_direct_update_is_the_same_update() {
+    let ((losses, weights), (direct_losses, direct_weights)) = (train(1, false), train(1, true));
+    for (loss, direct) in losses.iter().zip(&direct_losses) {
+        assert!((loss - direct).abs() < 1e-5, "{loss} against {direct}");
+    }
+    let apart = weights.iter().zip(&direct_weights).map(|(w, d)| (w - d).abs());
+    let most = apart.fold(0.0_f32, f32::max);
+    assert!(0.0 < most && most < 1e-5, "{most}");
 }

@@ -22,7 +22,7 @@ pub use constraint::Constraint;
 pub use optimizer::{Optimizer, rate_mistake};
 pub use penalty_table::{PenaltyCase, penalty_table};
 pub use schedule::{Piece, Schedule};
-pub use stepper::{Moment, PieceStepper, Stepper};
+pub use stepper::{PieceStepper, Stepper};
 pub use transforms::{
     Adadelta, Adagrad, Adam, AdamW, ClipAdaptive, Divisor, Lion, RmsProp, Strength, Transform,
 };

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gradus_core::{ParameterRange, Parameters, Scalar};
+use gradus_core::{ParameterRange, Parameters, Scalar, Update};
 
 use crate::average::Averaging;
 use crate::clock::{Clock, Each};
@@ -28,7 +28,7 @@ pub struct Stepper<T> {
 
 /// What all pieces of a step share.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moment {
+struct Moment {
     /// The learning rate, before the multipliers of parameters.
     rate: f64,
     /// Samples that the gradient is the mean over.
@@ -44,6 +44,8 @@ pub struct PieceStepper<T> {
     /// What of each parameter lies in the stretch, counted from its beginning.
     ranges: Vec<ParameterRange>,
     spans: Vec<Span>,
+    /// Of the step that is to come.
+    moment: Moment,
     is_finite: bool,
 }
 
@@ -79,13 +81,22 @@ impl<T: Scalar> PieceStepper<T> {
             spans: spans(&ranges),
             ranges,
             flat,
+            moment: Moment { rate: 0.0, rows: 0 },
             is_finite: true,
         }
     }
+}
 
-    /// Changes the values of the piece by their gradients, which are used up, and notes whether
-    /// every value is finite afterwards.
-    pub fn step(&mut self, moment: Moment, values: &mut [T], gradients: &mut [T]) {
+impl<T: Scalar> Update<T> for PieceStepper<T> {
+    /// Less the rate, where the chain is empty and all have the same rate.
+    fn scale(&self) -> Option<T> {
+        let [span] = &self.spans[..] else { return None };
+        let is_plain = self.chain.is_empty() && span.rate_multiplier != 0.0;
+        is_plain.then(|| -T::from_f64(self.moment.rate * span.rate_multiplier))
+    }
+
+    fn update(&mut self, values: &mut [T], gradients: &mut [T]) {
+        let moment = self.moment;
         for span in self.spans.iter().filter(|span| span.rate_multiplier == 0.0) {
             gradients[span.range.clone()].fill(T::ZERO);
         }
@@ -93,17 +104,19 @@ impl<T: Scalar> PieceStepper<T> {
         for transform in &mut self.chain {
             transform.apply(&step, gradients);
         }
-        self.is_finite = true;
-        for span in &self.spans {
-            let values = &mut values[span.range.clone()];
+        for span in self.spans.iter().filter(|span| span.rate_multiplier != 0.0) {
             let rate = T::from_f64(moment.rate * span.rate_multiplier);
-            if span.rate_multiplier != 0.0 {
-                for (value, &update) in values.iter_mut().zip(&gradients[span.range.clone()]) {
-                    *value -= rate * update;
-                }
+            let updates = &gradients[span.range.clone()];
+            for (value, &update) in values[span.range.clone()].iter_mut().zip(updates) {
+                *value -= rate * update;
             }
-            self.is_finite &= are_finite(values);
         }
+        self.updated(values);
+    }
+
+    /// Notes whether every value is finite.
+    fn updated(&mut self, values: &[T]) {
+        self.is_finite = are_finite(values);
     }
 }
 
@@ -122,25 +135,26 @@ impl<T: Scalar> Stepper<T> {
         self.learning_rate * self.schedule.factor(clock, self.warm_up, self.plateau)
     }
 
-    /// What the pieces of the step at this moment share.
-    pub fn moment(&self, clock: Clock) -> Moment {
-        Moment { rate: self.rate(clock), rows: clock.rows() }
+    /// One for each piece, ready for the step at this moment, to be updated one by one before
+    /// [`Stepper::end_step`]; `None` where the chain must see all gradients together.
+    pub fn pieces(&mut self, clock: Clock) -> Option<&mut [PieceStepper<T>]> {
+        self.begin_step(clock);
+        self.is_apart.then_some(&mut self.pieces)
     }
 
-    /// One for each piece, to be stepped by themselves before [`Stepper::end_step`]; `None` where
-    /// the chain must see all gradients together.
-    pub fn pieces(&mut self) -> Option<&mut [PieceStepper<T>]> {
-        self.is_apart.then_some(&mut self.pieces)
+    fn begin_step(&mut self, clock: Clock) {
+        let moment = Moment { rate: self.rate(clock), rows: clock.rows() };
+        self.pieces.iter_mut().for_each(|piece| piece.moment = moment);
     }
 
     /// Changes the parameters by their gradients, which are used up. Returns whether every value
     /// is finite afterwards.
     pub fn step(&mut self, parameters: &mut Parameters<T>, clock: Clock) -> bool {
-        let moment = self.moment(clock);
+        self.begin_step(clock);
         for piece in &mut self.pieces {
             let flat = piece.flat.clone();
             let values = &mut parameters.values[flat.clone()];
-            piece.step(moment, values, &mut parameters.gradients[flat]);
+            piece.update(values, &mut parameters.gradients[flat]);
         }
         self.end_step(parameters, clock)
     }

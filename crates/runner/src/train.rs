@@ -215,12 +215,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         let inputs = self.data.train.inputs.view();
         let fill = |some: Range<usize>, to: &mut [T]| gather(inputs, &rows[some], to);
         let (size, targets) = ((rows.len(), self.clock.step), self.batch.targets());
-        let moment = self.stepper.moment(self.clock);
+        let pieces = self.stepper.pieces(self.clock);
         let (loss, finite);
-        if let Some(pieces) = self.stepper.pieces().filter(|_| !self.curves.has_gradient_norms()) {
-            loss = self.program.step(size, &fill, targets, pieces, &|piece, values, gradients| {
-                piece.step(moment, values, gradients);
-            });
+        if let Some(pieces) = pieces.filter(|_| !self.curves.has_gradient_norms()) {
+            loss = self.program.step(size, &fill, targets, pieces);
             finite = self.stepper.end_step(&mut self.program.parameters, self.clock);
         } else {
             loss = self.program.differentiate(size, &fill, targets);

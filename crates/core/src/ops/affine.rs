@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use ndarray::{ArrayViewMut2, s};
 
+use crate::matmul::scaled_matmul;
 use crate::operation::DeferredTiles;
 use crate::tokens::{by_width, by_width_mut};
-use crate::{Backward, Deferred, Forward, Operation, Scalar, matmul};
+use crate::{Backward, Deferred, Destination, Forward, Operation, Scalar, matmul};
 
 /// `y = x W + b`, the bias added to every row.
 ///
@@ -43,16 +44,20 @@ impl<T: Scalar> Operation<T> for Affine {
     fn differentiate_parameters(&self, pass: Deferred<'_, T>) {
         let weights = pass.ranges[0].range.len();
         let stretch = pass.stretch.start..pass.stretch.end.min(weights);
-        let (dw, db) = pass.gradients.split_at_mut(stretch.len());
-        weight_gradient(pass.tiles, pass.ranges[0].shape, stretch, dw);
-        db.fill(T::ZERO);
-        if db.is_empty() {
+        let Destination { numbers, scale, beta } = pass.to;
+        let (w, b) = numbers.split_at_mut(stretch.len());
+        let to = Destination { numbers: w, scale, beta };
+        weight_gradient(pass.tiles, pass.ranges[0].shape, stretch, to);
+        if beta == T::ZERO {
+            b.fill(T::ZERO);
+        }
+        if b.is_empty() {
             // The bias goes with the last rows of the weights.
             return;
         }
         for (_, dy) in pass.tiles.iter() {
-            for row in by_width(dy, db.len()).rows() {
-                db.iter_mut().zip(row).for_each(|(db, &dy)| *db += dy);
+            for row in by_width(dy, b.len()).rows() {
+                b.iter_mut().zip(row).for_each(|(b, &dy)| *b += scale * dy);
             }
         }
     }
@@ -90,22 +95,22 @@ impl<T: Scalar> Operation<T> for Linear {
 
     /// `dW = xᵀ dy`.
     fn differentiate_parameters(&self, pass: Deferred<'_, T>) {
-        weight_gradient(pass.tiles, pass.ranges[0].shape, pass.stretch, pass.gradients);
+        weight_gradient(pass.tiles, pass.ranges[0].shape, pass.stretch, pass.to);
     }
 }
 
-/// `dw = xᵀ dy` over all tiles, for a stretch of whole rows of the weights (D, H).
+/// `dW = xᵀ dy` over all tiles, for a stretch of whole rows of the weights (D, H).
 fn weight_gradient<T: Scalar>(
     tiles: DeferredTiles<'_, T>,
     [inputs, units]: [usize; 2],
     stretch: Range<usize>,
-    dw: &mut [T],
+    Destination { numbers, scale, beta }: Destination<'_, T>,
 ) {
     let rows = stretch.start / units..stretch.end / units;
-    let mut dw = ArrayViewMut2::from_shape((rows.len(), units), dw).expect("whole rows");
+    let mut to = ArrayViewMut2::from_shape((rows.len(), units), numbers).expect("whole rows");
     for (position, (x, dy)) in tiles.iter().enumerate() {
         let x = by_width(x, inputs).slice_move(s![.., rows.clone()]);
-        let beta = if position == 0 { T::ZERO } else { T::ONE };
-        matmul(x.t(), by_width(dy, units), beta, &mut dw);
+        let beta = if position == 0 { beta } else { T::ONE };
+        scaled_matmul(scale, x.t(), by_width(dy, units), beta, &mut to);
     }
 }
