@@ -75,10 +75,35 @@ mod openblas {
 
 #[allow(unsafe_code)]
 mod in_rust {
-    use gemm::Parallelism;
+    use gemm_common::Parallelism;
     use ndarray::{ArrayView2, ArrayViewMut2};
 
     use crate::Scalar;
+
+    /// `dst = alpha dst + beta lhs rhs` of the crate: rows, columns, inner side; `dst` with the
+    /// strides of its columns and rows, and whether it is read; `lhs` and `rhs` alike; `alpha` and
+    /// `beta`; three that matter to complex numbers; threads.
+    pub(crate) type RustProduct<T> = unsafe fn(
+        usize,
+        usize,
+        usize,
+        *mut T,
+        isize,
+        isize,
+        bool,
+        *const T,
+        isize,
+        isize,
+        *const T,
+        isize,
+        isize,
+        T,
+        T,
+        bool,
+        bool,
+        bool,
+        Parallelism,
+    );
 
     /// Inner sides are taken in stretches of at most this, so that the bits do not depend on the
     /// size of the caches, by which the crate would choose another.
@@ -96,19 +121,34 @@ mod in_rust {
         beta: T,
         c: &mut ArrayViewMut2<'_, T>,
     ) {
+        if c.strides()[0] > c.strides()[1] {
+            // The kernels write columns: what lies by rows is the transpose of what they see.
+            return by_columns(alpha, b.t(), a.t(), beta, &mut c.view_mut().reversed_axes());
+        }
+        by_columns(alpha, a, b, beta, c);
+    }
+
+    fn by_columns<T: Scalar>(
+        alpha: T,
+        a: ArrayView2<'_, T>,
+        b: ArrayView2<'_, T>,
+        beta: T,
+        c: &mut ArrayViewMut2<'_, T>,
+    ) {
         let ((m, k), n) = (a.dim(), b.ncols());
         assert!(b.nrows() == k && c.dim() == (m, n), "{:?} times {:?}", a.dim(), b.dim());
         let strides = |view: &[isize]| (view[1], view[0]);
         let ((a_column, a_row), (b_column, b_row)) = (strides(a.strides()), strides(b.strides()));
         let (c_column, c_row) = strides(c.strides());
+        let product = T::rust_product();
         for start in (0..k).step_by(LONGEST) {
             let len = (k - start).min(LONGEST);
             let beta = if start == 0 { beta } else { T::ONE };
             // SAFETY: the views hold (m, k), (k, n) and (m, n) numbers at these strides, as was
             // asserted; `start + len <= k`; `c` is borrowed for writing, so it overlaps neither; and
-            // `T` is `f32` or `f64`, which the crate knows.
+            // the function is the crate's own for `T`, chosen by what this machine can do.
             unsafe {
-                gemm::gemm(
+                product(
                     m,
                     n,
                     len,
@@ -156,7 +196,7 @@ mod in_rust {
     }
 }
 
-pub(crate) use in_rust::product;
+pub(crate) use in_rust::{RustProduct, product};
 
 /// Sets OpenBLAS to one thread, for good: its own threads change the bits with their number and
 /// halve the throughput of parallel runs. Call it once before the first product. The crate `gemm`
@@ -286,7 +326,7 @@ mod tests {
     #[test]
     fn the_version_in_the_name_is_the_one_that_is_built() {
         let lock = std::fs::read_to_string("../../Cargo.lock").expect("the lock file is there");
-        let package = format!("name = \"gemm\"\nversion = \"{}\"\n", super::in_rust::VERSION);
+        let package = format!("name = \"gemm-f32\"\nversion = \"{}\"\n", super::in_rust::VERSION);
         assert!(lock.contains(&package), "{package}");
     }
 }

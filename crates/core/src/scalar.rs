@@ -7,9 +7,24 @@ use std::ops::{AddAssign, MulAssign, Neg, SubAssign};
 use ndarray::LinalgScalar;
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+    use crate::blas::RustProduct;
+
+    pub trait Sealed: Sized {
+        /// The product of matrices in Rust.
+        fn rust_product() -> RustProduct<Self>;
+    }
+
+    impl Sealed for f32 {
+        fn rust_product() -> RustProduct<Self> {
+            gemm_f32::gemm::f32::get_gemm_fn()
+        }
+    }
+
+    impl Sealed for f64 {
+        fn rust_product() -> RustProduct<Self> {
+            gemm_f64::gemm::f64::get_gemm_fn()
+        }
+    }
 }
 
 /// A floating-point type that networks are made of: `f32` or `f64`, nothing else.
