@@ -19,6 +19,9 @@ pub(crate) fn command(command: &OsString, arguments: &Arguments) -> Result<u8, F
     let program = build(product)?;
     let mut call = Command::new(program);
     call.arg(command).args(&arguments.rest);
+    // Gradus uses one thread a product in any case. Told before it is loaded, OpenBLAS does not
+    // even start the others, which would spin on the cores of the first runs.
+    call.env("OPENBLAS_NUM_THREADS", "1");
     hand_over(call)
 }
 
