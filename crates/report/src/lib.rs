@@ -32,7 +32,7 @@ pub use verdict::{Best, Border, Edge, RateVerdict, Verdict, verdict};
 
 /// Version of what is drawn: it changes when the same results give another report, and makes
 /// reports that are there be drawn anew.
-pub const REPORT_VERSION: u32 = 5;
+pub const REPORT_VERSION: u32 = 6;
 
 /// What [`write_report`] did.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,6 +18,10 @@ pub(super) const CAPTION: &str = "Lines are medians over seeds, bands the middle
 /// Exploding losses are cut off at this many times the loss before the first step.
 const TOP: f64 = 4.0;
 
+/// A panel of more cells than this shows their medians alone: so many bands lie over each other
+/// and hide the lines.
+const MOST_BANDS: usize = 24;
+
 /// A curve to draw: split, metric, heading.
 type Source = (&'static str, &'static str, String);
 
@@ -98,9 +102,13 @@ fn sources(survey: &Survey<'_>) -> Vec<Source> {
     train.chain(held_out.map(|part| (part.name(), "loss", part.name().to_string()))).collect()
 }
 
+fn has_bands(cells: usize) -> bool {
+    cells <= MOST_BANDS
+}
+
 fn legend(survey: &Survey<'_>) -> Vec<Entry> {
     let mut entries = vec![(Sample::Line(Stroke::new(INK, 2.4)), "median over seeds".to_string())];
-    if survey.n_seeds() > 1 {
+    if survey.n_seeds() > 1 && survey.facets.iter().any(|facet| has_bands(facet.cells.len())) {
         entries.push((Sample::Band(tint(INK, 0.18)), "middle half".into()));
     }
     if survey.cells.iter().any(|cell| cell.counts().diverged > 0) {
@@ -192,8 +200,10 @@ fn scales(survey: &Survey<'_>, all: &[Vec<Series>]) -> (Scale, Scale) {
 
 fn draw_panel(survey: &Survey<'_>, key: &Key, canvas: &mut Canvas, panel: &Panel, all: &[Series]) {
     panel.grid(canvas);
-    for series in all {
-        draw_band(canvas, panel, series, key.stroke(survey, series.cell));
+    if has_bands(all.len()) {
+        for series in all {
+            draw_band(canvas, panel, series, key.stroke(survey, series.cell));
+        }
     }
     let (from, to) = panel.x.ends();
     let constant = constant(survey);

@@ -360,8 +360,11 @@ impl Picture<'_> {
         canvas.text((rail.left - 9.0, y), "diverged", text);
         for (rate, cell) in self.cells() {
             let count = cell.counts().diverged;
+            if count == 0 {
+                continue;
+            }
             let (from, to) = self.column(rate);
-            let step = ((to - from - 12.0) / count.max(1) as f64).min(13.0);
+            let step = ((to - from - 12.0) / count as f64).min(13.0);
             // More crosses than fit would be a smear: as many as fit, the strip has the share.
             let count =
                 if step < 5.0 { ((to - from - 12.0) / 5.0).max(1.0) as usize } else { count };
