@@ -1,6 +1,9 @@
 //! Training what is missing of a plan: what `run` and `check` have in common.
 
-use gradus_runner::{File, Folder, Presence, Tally, train_runs};
+use std::borrow::Cow;
+
+use gradus_runner::data::Dataset;
+use gradus_runner::{Folder, Plan, Presence, Tally, cores, train_runs};
 
 use crate::failure::Failure;
 use crate::output::say;
@@ -17,19 +20,21 @@ pub(crate) struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Trains what is missing and makes it durable.
+    /// Trains what is missing and makes it durable; gives the rows as read up when it can.
     pub(crate) fn train(
         self,
-        file: &File,
+        plan: &Plan,
+        dataset: Dataset,
         folder: &mut Folder,
         stamp: &str,
     ) -> Result<Tally, Failure> {
-        let missing = self.missing(file, folder, stamp)?;
+        let missing = self.missing(plan, folder, stamp)?;
         if missing.is_empty() {
             return Ok(Tally::default());
         }
         let jobs = self.jobs.map_or_else(cores, usize::from).min(missing.len());
-        let tally = train_runs(file, &mut folder.store, &missing, stamp, jobs)?;
+        let dataset = Cow::Owned(dataset);
+        let tally = train_runs(plan, dataset, &mut folder.store, &missing, stamp, jobs)?;
         if tally.doubles > 0 {
             say(&format!(
                 "{} runs were trained by another process too, with equal bits",
@@ -39,11 +44,11 @@ impl Training<'_> {
         Ok(tally)
     }
 
-    fn missing(&self, file: &File, folder: &Folder, stamp: &str) -> Result<Vec<usize>, Failure> {
-        let keys = &file.plan.keys;
+    fn missing(&self, plan: &Plan, folder: &Folder, stamp: &str) -> Result<Vec<usize>, Failure> {
+        let keys = &plan.keys;
         let is_wanted =
             |position: &usize| self.only.is_none_or(|only| keys[*position].starts_with(only));
-        let presence = folder.store.presence(&file.plan, stamp)?;
+        let presence = folder.store.presence(plan, stamp)?;
         let is_missing = |position: &usize| match presence[*position] {
             Presence::Here => false,
             Presence::OtherStamp => !self.accept_stamp,
@@ -58,8 +63,4 @@ impl Training<'_> {
         }
         Ok((0..keys.len()).filter(is_wanted).filter(is_missing).collect())
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

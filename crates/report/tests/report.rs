@@ -47,8 +47,8 @@ fn planned(axes: &str, seeds: usize) -> Results {
 
 fn record(run: &PlannedRun, losses: &[f64], outcome: Outcome) -> RunRecord {
     let curve = |split: &str, metric: &str, values: &[f64]| Curve {
-        split: split.to_string(),
-        metric: metric.to_string(),
+        split: split.to_string().into(),
+        metric: metric.to_string().into(),
         layer: None,
         epochs: (0..values.len() as u64).collect(),
         steps: (0..values.len() as u64).map(|epoch| 12 * epoch).collect(),
@@ -229,8 +229,8 @@ fn no_corner_breaks_the_report() {
 /// A curve of a layer at the first step and at the end.
 fn norm_of(layer: u64, values: [f64; 2]) -> Curve {
     Curve {
-        split: "train".to_string(),
-        metric: "gradient_norm".to_string(),
+        split: "train".into(),
+        metric: "gradient_norm".into(),
         layer: Some(layer),
         epochs: vec![0, 3],
         steps: vec![0, 36],
@@ -252,7 +252,7 @@ fn many_axes_long_labels_and_gradients_are_drawn() {
         let mut record = record(run, &[1.2, 0.5, 0.3, 0.2], Outcome::Trained);
         record.curves.push(norm_of(0, [1e-9, 0.0]));
         record.curves.push(norm_of(2, [1.0, f64::INFINITY]));
-        let sharpness = Curve { metric: "sharpness".to_string(), ..norm_of(0, [8.0, 4.0]) };
+        let sharpness = Curve { metric: "sharpness".into(), ..norm_of(0, [8.0, 4.0]) };
         record.curves.push(Curve { layer: None, ..sharpness });
         run.record = Some(record);
     }

@@ -176,8 +176,8 @@ impl Curves {
 
 fn empty(split: &str, metric: &str, layer: Option<u64>) -> Curve {
     Curve {
-        split: split.to_string(),
-        metric: metric.to_string(),
+        split: split.to_string().into(),
+        metric: metric.to_string().into(),
         layer,
         epochs: Vec::new(),
         steps: Vec::new(),

@@ -17,16 +17,37 @@ impl Digest {
     /// Adds numbers by their bits.
     pub(crate) fn add_numbers(&mut self, numbers: &[f64]) -> &mut Self {
         self.0.update((numbers.len() as u64).to_le_bytes());
-        for number in numbers {
-            self.0.update(number.to_bits().to_le_bytes());
-        }
+        add_words(&mut self.0, numbers.iter().map(|number| number.to_le_bytes()));
         self
     }
 
     /// All 64 hexadecimal digits.
     pub(crate) fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(self.0)
     }
+}
+
+/// The digits of a finished digest.
+pub(crate) fn hexadecimal(hasher: Sha256) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let nibbles = hasher.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
+}
+
+/// Adds words one after the other. Gathered into blocks first: a call for each word costs more
+/// than its digest.
+pub(crate) fn add_words<const N: usize>(hasher: &mut Sha256, words: impl Iterator<Item = [u8; N]>) {
+    let mut block = [0; 4096];
+    let mut filled = 0;
+    for word in words {
+        block[filled..filled + N].copy_from_slice(&word);
+        filled += N;
+        if filled + N > block.len() {
+            hasher.update(&block[..filled]);
+            filled = 0;
+        }
+    }
+    hasher.update(&block[..filled]);
 }
 
 /// The digest of one piece of bytes.

@@ -6,6 +6,7 @@ use gradus_core::Scalar;
 
 use crate::experiment::Precision;
 use crate::file::File;
+use crate::pool::cores;
 use crate::store::Presence;
 use crate::train::Run;
 
@@ -47,8 +48,7 @@ pub fn estimate(file: &File, presence: &[Presence]) -> Estimate {
         Precision::F32 => seconds_per_step::<f32>(file, first),
         Precision::F64 => seconds_per_step::<f64>(file, first),
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    estimate.seconds = seconds * estimate.steps as f64 / cores as f64;
+    estimate.seconds = seconds * estimate.steps as f64 / cores() as f64;
     estimate
 }
 

@@ -60,16 +60,19 @@ impl Folder {
         let unusable = |source| FolderError::Unusable { path: path.clone(), source };
         fs::create_dir_all(&path).map_err(unusable)?;
         let claim = File::open(&path).map_err(unusable)?;
-        let is_alone = claim.try_lock().is_ok();
-        if is_alone {
-            let mut store = Store::open(&path)?;
-            store.set_plan(plan)?;
-            // Between unlocking and sharing another may come in, and is seen below.
-            claim.unlock().map_err(unusable)?;
-        }
+        let opened = match claim.try_lock() {
+            Ok(()) => {
+                let mut store = Store::open(&path)?;
+                store.set_plan(plan)?;
+                // Between unlocking and sharing another may come in, and is seen below.
+                claim.unlock().map_err(unusable)?;
+                Some(store)
+            }
+            Err(_) => None,
+        };
         // Nobody holds it alone for longer than it takes to write a plan.
         claim.lock_shared().map_err(unusable)?;
-        let store = Store::open(&path)?;
+        let store = opened.map_or_else(|| Store::open(&path), Ok)?;
         if store.plan_digest()? != Some(plan.digest()) {
             return Err(FolderError::Held { path });
         }

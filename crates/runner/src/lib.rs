@@ -44,7 +44,7 @@ pub use folder::{Folder, FolderError};
 pub use gradcheck::{CheckedCell, gradcheck};
 pub use metric::{At, Judge, Metric, best};
 pub use plan::{LARGEST_PLAN, Plan};
-pub use pool::{Tally, WORKER_NAME, train_runs};
+pub use pool::{Tally, WORKER_NAME, cores, train_runs};
 pub use range::Range;
 pub use record::{Curve, NamedArray, Outcome, RunRecord, Timing};
 pub use results::{DataSummary, PlannedRun, Results};

@@ -167,8 +167,8 @@ mod tests {
 
     fn record(curves: &[(&str, &str, &[f64])]) -> RunRecord {
         let curve = |&(split, metric, values): &(&str, &str, &[f64])| Curve {
-            split: split.to_string(),
-            metric: metric.to_string(),
+            split: split.to_string().into(),
+            metric: metric.to_string().into(),
             layer: None,
             epochs: (4 - values.len() as u64..4).collect(),
             steps: (4 - values.len() as u64..4).map(|epoch| 10 * epoch).collect(),

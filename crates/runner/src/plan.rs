@@ -106,10 +106,9 @@ impl Plan {
         experiment
     }
 
-    /// What is digested into the key of a run, as RON.
-    pub fn description(&self, position: usize) -> String {
-        let experiment = self.experiment_at(self.cell(position));
-        description(&experiment, self.seed(position), &self.data)
+    /// What is digested into the key of a run, as RON; `cell` is the experiment of its cell.
+    pub(crate) fn description_of(&self, cell: &Experiment, seed: u64) -> String {
+        description(cell, seed, &self.data)
     }
 
     /// A digest over the whole plan.

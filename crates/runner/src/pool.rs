@@ -1,19 +1,20 @@
 //! Many runs at once: workers that take the next run of the plan, and one writer that makes each
 //! result durable before it is reported.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use gradus_core::Scalar;
 
-use crate::data::Prepared;
+use crate::data::{Dataset, Prepared};
 use crate::digest;
-use crate::experiment::Precision;
-use crate::file::File;
+use crate::experiment::{Experiment, Precision};
+use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::record::{Outcome, RunRecord, Timing};
 use crate::store::{Store, StoreError};
@@ -33,48 +34,74 @@ pub struct Tally {
     pub failed: usize,
 }
 
-/// Trains these positions of the file's plan, `jobs` at a time, in plan order. Results do not
-/// depend on `jobs`: each run is computed by one thread, from its own streams of draws.
+/// Trains these positions of the plan, `jobs` at a time, in the order given. Results do not
+/// depend on `jobs`: a run is computed from its own streams of draws, in tiles that its shapes
+/// decide. All cores work, where jobs are fewer on tiles.
+///
+/// The rows as read are given up, if they are given to keep, as soon as the last seed's data has
+/// been made from them; that data with its last run. Positions in plan order, which goes seed
+/// after seed, need the data of few seeds at a time.
 ///
 /// # Errors
 /// When a result could not be made durable; the runs that were reported are kept.
 pub fn train_runs(
-    file: &File,
+    plan: &Plan,
+    dataset: Cow<'_, Dataset>,
     store: &mut Store,
     positions: &[usize],
     stamp: &str,
     jobs: usize,
 ) -> Result<Tally, StoreError> {
-    match file.plan.experiment.train.precision {
-        Precision::F32 => train_all::<f32>(file, store, positions, stamp, jobs),
-        Precision::F64 => train_all::<f64>(file, store, positions, stamp, jobs),
+    let work = Work { plan, positions, stamp };
+    match plan.experiment.train.precision {
+        Precision::F32 => train_all::<f32>(work, dataset, store, jobs),
+        Precision::F64 => train_all::<f64>(work, dataset, store, jobs),
     }
+}
+
+/// Cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What is to be trained.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    plan: &'a Plan,
+    positions: &'a [usize],
+    stamp: &'a str,
 }
 
 type Finished = (RunRecord, Timing);
 
+/// Runs that may wait for the writer. A commit takes as long as the disk takes, tens of
+/// milliseconds on some, while tiny runs take a fraction of one: what comes in meanwhile becomes
+/// the next commit, and no worker stands still. Large records come from long runs, so few of them
+/// ever wait.
+const WAITING: usize = 1024;
+
 fn train_all<T: Scalar>(
-    file: &File,
+    work: Work<'_>,
+    dataset: Cow<'_, Dataset>,
     store: &mut Store,
-    positions: &[usize],
-    stamp: &str,
     jobs: usize,
 ) -> Result<Tally, StoreError> {
-    let progress = Progress::start(positions.len());
+    let progress = Progress::start(work.positions.len());
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
+        .num_threads(jobs.max(cores()))
         .thread_name(|index| format!("{WORKER_NAME}-{index}"))
         .build()
         .expect("the system has threads for the workers");
     let next = AtomicUsize::new(0);
-    let data = SharedData::<T>::new(file, jobs);
-    let (sender, receiver) = sync_channel(4 * jobs);
+    let data = SharedData::<T>::new(dataset, work);
+    let (sender, receiver) = sync_channel(WAITING);
     let tally = std::thread::scope(|threads| {
         let writer = threads.spawn(|| write(store, receiver, &progress));
-        pool.scope(|workers| {
-            for _ in 0..jobs {
-                let sender = sender.clone();
-                workers.spawn(|_| work(file, positions, stamp, &next, &data, sender));
+        // One call a thread: a worker that waits for a tile of its own run can never take up
+        // another worker's runs meanwhile. Threads beyond the jobs help with tiles.
+        pool.broadcast(|thread| {
+            if thread.index() < jobs {
+                train_next(work, &next, &data, sender.clone());
             }
         });
         drop(sender);
@@ -85,40 +112,33 @@ fn train_all<T: Scalar>(
 }
 
 /// One worker: the next run, until there is none or nobody takes the results any more.
-fn work<T: Scalar>(
-    file: &File,
-    positions: &[usize],
-    stamp: &str,
+fn train_next<T: Scalar>(
+    work: Work<'_>,
     next: &AtomicUsize,
     data: &SharedData<'_, T>,
     sender: SyncSender<Finished>,
 ) {
-    while let Some(&position) = positions.get(next.fetch_add(1, Ordering::Relaxed)) {
-        if sender.send(train_one(file, position, stamp, data)).is_err() {
+    while let Some(&position) = work.positions.get(next.fetch_add(1, Ordering::Relaxed)) {
+        if sender.send(train_one(work, position, data)).is_err() {
             return;
         }
     }
 }
 
-fn train_one<T: Scalar>(
-    file: &File,
-    position: usize,
-    stamp: &str,
-    data: &SharedData<'_, T>,
-) -> Finished {
-    let plan = &file.plan;
+fn train_one<T: Scalar>(work: Work<'_>, position: usize, data: &SharedData<'_, T>) -> Finished {
+    let Work { plan, stamp, .. } = work;
     let seed = plan.seed(position);
     let experiment = plan.experiment_at(plan.cell(position));
     let prepared = data.get(seed);
     let started = Instant::now();
-    let trained = catch_unwind(AssertUnwindSafe(|| train(&experiment, seed, prepared.of())))
+    let trained = catch_unwind(AssertUnwindSafe(|| train(&experiment, seed, &prepared)))
         .unwrap_or_else(|panic| failed(&panic));
     let timing = Timing { seconds: started.elapsed().as_secs_f64() };
     let record = RunRecord {
         key: plan.keys[position].clone(),
         stamp: stamp.to_string(),
         seed,
-        description: plan.description(position),
+        description: plan.description_of(&experiment, seed),
         outcome: trained.outcome,
         stopped: trained.stopped,
         parameter_count: trained.parameter_count,
@@ -171,48 +191,78 @@ fn write(
     Ok(tally)
 }
 
-/// Prepared data, shared by all runs of a seed and made once. Plan order goes seed after seed, so
-/// a few seeds are enough to keep.
+/// Prepared data, shared by all runs of a seed and made once.
 struct SharedData<'a, T> {
-    file: &'a File,
-    capacity: usize,
-    kept: Mutex<VecDeque<(u64, Seeded<T>)>>,
+    experiment: &'a Experiment,
+    /// The rows as read, until no seed is left to be made from them.
+    dataset: RwLock<Option<Cow<'a, Dataset>>>,
+    seeds: Mutex<Seeds<T>>,
 }
 
-/// The data of one seed, there once the first worker that needs it has made it.
-struct Seeded<T>(Arc<OnceLock<Prepared<T>>>);
+struct Seeds<T> {
+    kept: HashMap<u64, Kept<T>>,
+    /// How many of them have no data yet.
+    unmade: usize,
+}
 
-impl<T> Seeded<T> {
-    fn of(&self) -> &Prepared<T> {
-        self.0.get().expect("it was made before it was handed out")
-    }
+struct Kept<T> {
+    /// Runs that have yet to ask for it.
+    runs: usize,
+    /// There once the first worker that needs it has made it.
+    data: Arc<OnceLock<Arc<Prepared<T>>>>,
+}
+
+/// Which data a run has: where nothing is drawn every seed has the same.
+fn data_seed(experiment: &Experiment, seed: u64) -> u64 {
+    if experiment.data.split.depends_on_seed() { seed } else { 0 }
 }
 
 impl<'a, T: Scalar> SharedData<'a, T> {
-    fn new(file: &'a File, jobs: usize) -> Self {
-        Self { file, capacity: jobs + 1, kept: Mutex::new(VecDeque::new()) }
+    fn new(dataset: Cow<'a, Dataset>, work: Work<'a>) -> Self {
+        let experiment = &work.plan.experiment;
+        let mut kept = HashMap::<u64, Kept<T>>::new();
+        for &position in work.positions {
+            let seed = data_seed(experiment, work.plan.seed(position));
+            kept.entry(seed).or_insert_with(|| Kept { runs: 0, data: Arc::default() }).runs += 1;
+        }
+        let seeds = Mutex::new(Seeds { unmade: kept.len(), kept });
+        Self { experiment, dataset: RwLock::new(Some(dataset)), seeds }
     }
 
-    fn get(&self, seed: u64) -> Seeded<T> {
-        let experiment = &self.file.plan.experiment;
-        // Where nothing is drawn every seed has the same data.
-        let seed = if experiment.data.split.depends_on_seed() { seed } else { 0 };
+    /// The data of a run. Each run asks once.
+    fn get(&self, seed: u64) -> Arc<Prepared<T>> {
+        let seed = data_seed(self.experiment, seed);
         let slot = {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            match kept.iter().find(|(other, _)| *other == seed) {
-                Some((_, slot)) => Arc::clone(&slot.0),
-                None => {
-                    let slot = Arc::new(OnceLock::new());
-                    kept.push_back((seed, Seeded(Arc::clone(&slot))));
-                    if kept.len() > self.capacity {
-                        kept.pop_front();
-                    }
-                    slot
-                }
+            let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = seeds.kept.get_mut(&seed).expect("each run of the plan asks once");
+            kept.runs -= 1;
+            let slot = Arc::clone(&kept.data);
+            if kept.runs == 0 {
+                seeds.kept.remove(&seed);
             }
+            slot
         };
-        let kind = experiment.loss.target_kind();
-        slot.get_or_init(|| self.file.dataset.prepare(&experiment.data, kind, seed));
-        Seeded(slot)
+        Arc::clone(slot.get_or_init(|| Arc::new(self.make(seed))))
+    }
+
+    fn make(&self, seed: u64) -> Prepared<T> {
+        let (data, kind) = (&self.experiment.data, self.experiment.loss.target_kind());
+        // Held before it is counted down: the last finds only workers that read already.
+        let dataset = self.dataset.read().unwrap_or_else(PoisonError::into_inner);
+        let is_last = {
+            let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
+            seeds.unmade -= 1;
+            seeds.unmade == 0
+        };
+        if !is_last {
+            let dataset = dataset.as_ref().expect("it is there until the last seed is made");
+            return dataset.prepare(data, kind, seed);
+        }
+        drop(dataset);
+        let taken = self.dataset.write().unwrap_or_else(PoisonError::into_inner).take();
+        match taken.expect("only the last takes it") {
+            Cow::Owned(dataset) => dataset.prepare_last(data, kind, seed),
+            Cow::Borrowed(dataset) => dataset.prepare(data, kind, seed),
+        }
     }
 }

@@ -85,5 +85,6 @@ impl Progress {
 
 /// A line on stderr, unless nobody listens any more: that is no reason to stop training.
 fn say(line: Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    // In one piece: stderr has no buffer, and each piece would be a call of the system.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,5 +1,6 @@
 //! What is kept of a run: its outcome, curves and named arrays. This file stands alone.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -67,12 +68,12 @@ impl fmt::Display for Outcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// Where it was measured: `train`, `validation`, `test`, or empty.
-    pub split: String,
+    pub split: Cow<'static, str>,
     /// What was measured: `loss` (at the end of the epoch), `running_loss` (mean over the epoch's
     /// batches, each before its step), the name of a [`crate::Metric`], `gradient_norm`,
     /// `sharpness`, `learning_rate`. Penalties are in `penalized_loss` and
     /// `running_penalized_loss` alone.
-    pub metric: String,
+    pub metric: Cow<'static, str>,
     /// The layer it belongs to, where it has one.
     pub layer: Option<u64>,
     /// When, in epochs done; 0 is before the first step. The last may be cut short.
@@ -105,7 +106,8 @@ pub struct RunRecord {
     pub stamp: String,
     /// The seed.
     pub seed: u64,
-    /// The resolved description of this one run, as RON.
+    /// The resolved description of this one run, as RON. Empty in [`crate::Results`], whose
+    /// experiment says it all and which would be twice as large with it.
     pub description: String,
     /// How it ended.
     pub outcome: Outcome,

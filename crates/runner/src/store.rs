@@ -12,7 +12,7 @@ use crate::experiment::Experiment;
 use crate::plan::Plan;
 use crate::record::{Outcome, RunRecord, Timing};
 use crate::results::{DataSummary, PlannedRun, Results};
-use crate::stored_record::{insert_record, read_record, record_digest};
+use crate::stored_record::{insert_record, read_outcome, read_record, record_digest};
 
 /// Version of the tables below. A store of another version is refused.
 const FORMAT: i64 = 2;
@@ -267,14 +267,18 @@ impl Store {
             let mut doubles = 0;
             for (record, timing) in records {
                 let digest = record_digest(record);
-                let stored: Option<(String, String)> = transaction
-                    .query_row(
-                        "SELECT digest, outcome FROM runs WHERE key = ?1 AND stamp = ?2",
-                        [&record.key, &record.stamp],
-                        |row| Ok((row.get(0)?, row.get(1)?)),
-                    )
-                    .optional()?;
-                match stored.filter(|(_, outcome)| !outcome.starts_with("Failed")) {
+                let place = [&record.key, &record.stamp];
+                let mut find = transaction.prepare_cached(
+                    "SELECT digest, outcome FROM runs WHERE key = ?1 AND stamp = ?2",
+                )?;
+                let mut stored: Option<(String, String)> =
+                    find.query_row(place, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                // A failed attempt makes room for the next.
+                if stored.take_if(|(_, outcome)| outcome.starts_with("Failed")).is_some() {
+                    let remove = "DELETE FROM runs WHERE key = ?1 AND stamp = ?2";
+                    transaction.execute(remove, place)?;
+                }
+                match stored {
                     Some((stored, _)) if stored == digest => doubles += 1,
                     // Another process was luckier with this run; its result stands.
                     Some(_) if matches!(record.outcome, Outcome::Failed { .. }) => doubles += 1,
@@ -305,11 +309,12 @@ impl Store {
         for (position, key) in plan.keys.iter().enumerate() {
             let cell = plan.cell(position);
             let found = self.read(|connection| read_record(connection, key, stamp))?;
-            let (record, timing) =
+            let (mut record, timing) =
                 found.map_or((None, None), |(record, timing)| (Some(record), timing));
             digest.add(key.as_bytes());
-            if let Some(record) = &record {
+            if let Some(record) = &mut record {
                 digest.add(record_digest(record).as_bytes()).add(record.stamp.as_bytes());
+                record.description = String::new();
             }
             runs.push(PlannedRun {
                 position,
@@ -327,6 +332,26 @@ impl Store {
             data: plan.data.clone(),
             runs,
             digest: digest.finish(),
+        })
+    }
+
+    /// The record of one run, all of it; of several stamps the present one, else the newest.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn record(&self, key: &str, stamp: &str) -> Result<Option<RunRecord>, StoreError> {
+        let found = self.read(|connection| read_record(connection, key, stamp))?;
+        Ok(found.map(|(record, _)| record))
+    }
+
+    /// How each run of this plan ended, `None` where it is not there: the outcomes of
+    /// [`Store::results`] without all the rest.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn outcomes(&self, plan: &Plan, stamp: &str) -> Result<Vec<Option<Outcome>>, StoreError> {
+        self.read(|connection| {
+            plan.keys.iter().map(|key| read_outcome(connection, key, stamp)).collect()
         })
     }
 

@@ -1,5 +1,7 @@
 //! A record as rows of the store, bit for bit in both directions, and the digest over all of it.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::digest::Digest;
@@ -40,29 +42,26 @@ pub(crate) fn insert_record(
     timing: Timing,
     digest: &str,
 ) -> rusqlite::Result<()> {
-    // A failed attempt makes room for the next.
-    let place = [&record.key, &record.stamp];
-    transaction.execute("DELETE FROM runs WHERE key = ?1 AND stamp = ?2", place)?;
-    transaction.execute(
+    let mut insert = transaction.prepare_cached(
         "INSERT INTO runs (key, stamp, seed, description, outcome, stopped, parameter_count, epochs,
          steps, initial_loss, constant_loss, weights_digest, digest)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        params![
-            record.key,
-            record.stamp,
-            record.seed as i64,
-            record.description,
-            outcome_text(&record.outcome),
-            record.stopped,
-            record.parameter_count as i64,
-            record.epochs as i64,
-            record.steps as i64,
-            number_bytes(&[record.initial_loss]),
-            number_bytes(&[record.constant_loss]),
-            record.weights_digest,
-            digest,
-        ],
     )?;
+    insert.execute(params![
+        record.key,
+        record.stamp,
+        record.seed as i64,
+        record.description,
+        outcome_text(&record.outcome),
+        record.stopped,
+        record.parameter_count as i64,
+        record.epochs as i64,
+        record.steps as i64,
+        number_bytes(&[record.initial_loss]),
+        number_bytes(&[record.constant_loss]),
+        record.weights_digest,
+        digest,
+    ])?;
     let run = transaction.last_insert_rowid();
     let mut insert = transaction.prepare_cached(
         "INSERT INTO curves (run, position, split, metric, layer, epochs, steps, data)
@@ -94,9 +93,30 @@ pub(crate) fn insert_record(
             number_bytes(&array.values),
         ])?;
     }
-    let timing = params![run, timing.seconds];
-    transaction.execute("INSERT INTO timings (run, seconds) VALUES (?1, ?2)", timing)?;
+    let mut insert =
+        transaction.prepare_cached("INSERT INTO timings (run, seconds) VALUES (?1, ?2)")?;
+    insert.execute(params![run, timing.seconds])?;
     Ok(())
+}
+
+/// How the run that [`read_record`] finds ended.
+pub(crate) fn read_outcome(
+    connection: &Connection,
+    key: &str,
+    stamp: &str,
+) -> rusqlite::Result<Option<Outcome>> {
+    let mut find = connection.prepare_cached(
+        "SELECT outcome FROM runs WHERE key = ?1 ORDER BY stamp = ?2 DESC, id DESC LIMIT 1",
+    )?;
+    let found = find.query_row([key, stamp], |row| row.get(0)).optional()?;
+    Ok(found.map(|text: String| outcome(&text)))
+}
+
+/// The outcome as it was stored.
+fn outcome(text: &str) -> Outcome {
+    ron::from_str(text).unwrap_or_else(|error| Outcome::Failed {
+        message: format!("the stored outcome cannot be read: {error}"),
+    })
 }
 
 pub(crate) fn read_record(
@@ -112,15 +132,13 @@ pub(crate) fn read_record(
     )?;
     let found = find
         .query_row([key, stamp], |row| {
-            let outcome: String = row.get(4)?;
+            let text: String = row.get(4)?;
             let record = RunRecord {
                 key: key.to_string(),
                 stamp: row.get(1)?,
                 seed: row.get::<_, i64>(2)? as u64,
                 description: row.get(3)?,
-                outcome: ron::from_str(&outcome).unwrap_or_else(|error| Outcome::Failed {
-                    message: format!("the stored outcome cannot be read: {error}"),
-                }),
+                outcome: outcome(&text),
                 stopped: row.get(12)?,
                 parameter_count: row.get::<_, i64>(5)? as u64,
                 epochs: row.get::<_, i64>(6)? as u64,
@@ -143,8 +161,8 @@ pub(crate) fn read_record(
         )?
         .query_map([run], |row| {
             Ok(Curve {
-                split: row.get(0)?,
-                metric: row.get(1)?,
+                split: name(row.get_ref(0)?.as_str()?),
+                metric: name(row.get_ref(1)?.as_str()?),
                 layer: row.get::<_, Option<i64>>(2)?.map(|layer| layer as u64),
                 epochs: integers(row.get(3)?),
                 steps: integers(row.get(4)?),
@@ -152,6 +170,8 @@ pub(crate) fn read_record(
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
+    // Ten thousand records may be held at a time.
+    record.curves.shrink_to_fit();
     record.arrays = connection
         .prepare_cached(
             "SELECT name, height, width, data FROM arrays WHERE run = ?1 ORDER BY position",
@@ -166,6 +186,27 @@ pub(crate) fn read_record(
         })?
         .collect::<rusqlite::Result<_>>()?;
     Ok(Some((record, timing)))
+}
+
+/// The names that nearly every curve has, which take no room of their own.
+const NAMES: [&str; 12] = [
+    "train",
+    "validation",
+    "test",
+    "",
+    "loss",
+    "running_loss",
+    "running_penalized_loss",
+    "accuracy",
+    "penalized_loss",
+    "gradient_norm",
+    "learning_rate",
+    "sharpness",
+];
+
+fn name(text: &str) -> Cow<'static, str> {
+    let known = NAMES.into_iter().find(|&known| known == text);
+    known.map_or_else(|| text.to_string().into(), Cow::Borrowed)
 }
 
 fn integer_bytes(integers: &[u64]) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! The article's example, whose curvature is known, held against the exact theory.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use gradus_core::{Graph, Initialization, Initializer, Layer, Loss, Mode, Program, Shape, Targets};
@@ -15,7 +16,9 @@ fn run(name: &str) -> Results {
     let out = tempfile::tempdir().expect("a temporary folder");
     let mut folder = Folder::take(out.path(), &file.plan).expect("nobody else is there");
     let positions: Vec<usize> = (0..file.plan.len()).collect();
-    train_runs(&file, &mut folder.store, &positions, &stamp(), 2).expect("the store is writable");
+    let dataset = Cow::Borrowed(&file.dataset);
+    train_runs(&file.plan, dataset, &mut folder.store, &positions, &stamp(), 2)
+        .expect("the store is writable");
     folder.store.results(&file.plan, &stamp()).expect("the store is readable")
 }
 

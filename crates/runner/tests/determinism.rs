@@ -1,6 +1,7 @@
 //! The same file gives the same bits: whatever the number of workers and the order of the runs,
 //! alone or in a sweep; and what one seed fixes is the same at every point of the other axes.
 
+use std::borrow::Cow;
 use std::fs;
 
 use gradus_core::Scalar;
@@ -33,7 +34,15 @@ fn read(text: &str) -> File {
 fn train(file: &File, positions: &[usize], jobs: usize) -> Results {
     let out = tempfile::tempdir().expect("a temporary folder");
     let mut folder = Folder::take(out.path(), &file.plan).expect("nobody else is there");
-    let tally = train_runs(file, &mut folder.store, positions, &stamp(), jobs).expect("writable");
+    let tally = train_runs(
+        &file.plan,
+        Cow::Borrowed(&file.dataset),
+        &mut folder.store,
+        positions,
+        &stamp(),
+        jobs,
+    )
+    .expect("writable");
     assert_eq!((tally.written, tally.doubles, tally.failed), (positions.len(), 0, 0));
     let store: &Store = &folder.store;
     store.results(&file.plan, &stamp()).expect("readable")

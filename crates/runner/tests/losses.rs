@@ -21,7 +21,7 @@ fn run(data: &str, model: &str, loss: &str) -> (Outcome, Vec<(String, f64)>) {
     let trained = train(&experiment, 0, &data);
     assert!(trained.constant_loss.is_finite(), "{loss}");
     let ends = trained.curves.iter().filter(|curve| curve.split == "train");
-    let ends = ends.filter_map(|curve| Some((curve.metric.clone(), *curve.values.last()?)));
+    let ends = ends.filter_map(|curve| Some((curve.metric.to_string(), *curve.values.last()?)));
     (trained.outcome, ends.collect())
 }
 

@@ -54,8 +54,8 @@ fn record(key: &str, stamp: &str) -> RunRecord {
     odd.push(f64::from_bits(0xfff8_0000_dead_beef));
     let times: Vec<u64> = (0..odd.len() as u64).collect();
     let curve = |layer| Curve {
-        split: "train".to_string(),
-        metric: "loss".to_string(),
+        split: "train".into(),
+        metric: "loss".into(),
         layer,
         epochs: times.clone(),
         steps: times.iter().map(|time| u64::MAX - time).collect(),
@@ -113,7 +113,9 @@ fn a_record_reads_back_bit_for_bit() {
     let results = store.results(&plan, "here").expect("the store is readable");
     assert_eq!(results.runs[1].timing, Some(TIMING));
     assert!(results.runs.iter().all(|run| run.record.is_some() == (run.position == 1)));
-    let read = results.runs[1].record.clone().expect("it is there");
+    let shown = results.runs[1].record.clone().expect("it is there");
+    assert_eq!((shown.description.as_str(), shown.curves.len()), ("", 2));
+    let read = store.record(&plan.keys[1], "here").expect("readable").expect("it is there");
     for (read, written) in read.curves.iter().zip(&written.curves) {
         assert_eq!(bits(&read.values), bits(&written.values));
     }

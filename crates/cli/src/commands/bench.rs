@@ -100,7 +100,7 @@ impl Bench {
         if !self.threads.is_empty() {
             return self.threads.iter().copied().map(usize::from).collect();
         }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = gradus_runner::cores();
         match workload {
             sweep if sweep.name == SWEEP.name => vec![2],
             wide if wide.is_wide && cores > 1 => vec![1, 2],

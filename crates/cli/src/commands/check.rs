@@ -118,8 +118,9 @@ impl CheckCommand {
         let stamp = stamp();
         let training = Training { jobs: self.jobs, only: None, accept_stamp: self.accept_stamp };
         say(&format!("{}: {}", path.display(), counted(file.plan.len(), "run")));
-        let tally = training.train(&file, &mut folder, &stamp)?;
-        let results: Results = folder.store.results(&file.plan, &stamp)?;
+        let File { plan, dataset, .. } = file;
+        let tally = training.train(&plan, dataset, &mut folder, &stamp)?;
+        let results: Results = folder.store.results(&plan, &stamp)?;
         let findings = judge_checks(&results);
         let case = CheckedCase::new(&path.display().to_string(), &results, &findings);
         if !self.results.json {

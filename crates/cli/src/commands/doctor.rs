@@ -19,7 +19,7 @@ pub(crate) struct Doctor {
 impl Doctor {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         let product = gradus_core::product_name();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = gradus_runner::cores();
         let version = env!("CARGO_PKG_VERSION");
         if self.json {
             let stamp = stamp();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use gradus_report::write_report;
-use gradus_runner::{File, Folder, Results, stamp};
+use gradus_runner::{File, Folder, Outcome, stamp};
 use serde_json::json;
 
 use crate::Place;
@@ -33,26 +33,29 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
-        let file = File::read(&self.place.file, self.place.data.as_deref())?;
-        self.check_only(&file.plan.keys)?;
-        let mut folder = Folder::take(&self.place.results.out, &file.plan)?;
+        let File { plan, dataset, .. } = File::read(&self.place.file, self.place.data.as_deref())?;
+        self.check_only(&plan.keys)?;
+        let mut folder = Folder::take(&self.place.results.out, &plan)?;
         let stamp = stamp();
         let training = Training {
             jobs: self.jobs,
             only: self.only.as_deref(),
             accept_stamp: self.accept_stamp,
         };
-        let tally = training.train(&file, &mut folder, &stamp)?;
-        let results = folder.store.results(&file.plan, &stamp)?;
-        let report =
-            if self.no_report { None } else { Some(write_report(&results, &folder.path)?) };
-        let outcomes = outcomes(&results);
+        let tally = training.train(&plan, dataset, &mut folder, &stamp)?;
+        let outcomes = counts(&folder.store.outcomes(&plan, &stamp)?);
+        let report = if self.no_report {
+            None
+        } else {
+            let results = folder.store.results(&plan, &stamp)?;
+            Some(write_report(&results, &folder.path)?)
+        };
         let verdict = report.as_ref().map(|report| report.verdict.as_str());
         if self.place.results.json {
             print_json(&json!({
-                "name": file.plan.experiment.name,
+                "name": plan.experiment.name,
                 "folder": folder.path,
-                "runs": results.runs.len(),
+                "runs": plan.len(),
                 "trained": tally.written,
                 "outcomes": outcomes,
                 "verdict": verdict,
@@ -61,7 +64,7 @@ impl Run {
         } else {
             let of_each: Vec<String> =
                 outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
-            let runs = counted(results.runs.len(), "run");
+            let runs = counted(plan.len(), "run");
             print(&format!("{runs}: {}\n", of_each.join(", ")));
             if let (Some(verdict), Some(report)) = (verdict, &report) {
                 let state = if report.unchanged { "unchanged" } else { "written" };
@@ -86,10 +89,11 @@ impl Run {
     }
 }
 
-fn outcomes(results: &Results) -> BTreeMap<&'static str, usize> {
+/// How many runs ended in each way.
+fn counts(outcomes: &[Option<Outcome>]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
-    for run in &results.runs {
-        let word = run.record.as_ref().map_or("missing", |record| record.outcome.word());
+    for outcome in outcomes {
+        let word = outcome.as_ref().map_or("missing", Outcome::word);
         *counts.entry(word).or_insert(0) += 1;
     }
     counts

@@ -39,16 +39,16 @@ impl WeightsCommand {
         };
         let store = Store::open_existing(&folder)?.ok_or_else(nothing)?;
         let plan = store.plan()?.ok_or_else(nothing)?;
-        let results = store.results(&plan, &stamp())?;
-        let mut runs = results.runs.iter().filter(|run| run.key.starts_with(&self.key));
-        let (Some(run), None) = (runs.next(), runs.next()) else {
+        let mut keys = plan.keys.iter().filter(|key| key.starts_with(&self.key));
+        let (Some(key), None) = (keys.next(), keys.next()) else {
             let message = format!("{}: not the beginning of exactly one key", self.key);
             return Err(Failure::usage(format!("{message}; `plan` lists the keys")));
         };
-        let arrays = match &run.record {
-            None => return Err(Failure::usage(format!("{}: not trained; `run` does", run.key))),
+        let record = store.record(key, &stamp())?;
+        let arrays = match &record {
+            None => return Err(Failure::usage(format!("{key}: not trained; `run` does"))),
             Some(record) if record.arrays.is_empty() => {
-                let message = format!("{}: its weights were not kept", run.key);
+                let message = format!("{key}: its weights were not kept");
                 let help = "name Weights in `record` and run the experiment again";
                 return Err(Failure::usage(format!("{message}; {help}")));
             }
@@ -62,10 +62,10 @@ impl WeightsCommand {
         let written = fs::write(&part, &bytes).and_then(|()| fs::rename(&part, &self.to));
         written.map_err(|error| unusable(error.to_string()))?;
         if self.place.json {
-            print_json(&json!({ "key": run.key, "file": self.to, "tensors": arrays.len() }));
+            print_json(&json!({ "key": key, "file": self.to, "tensors": arrays.len() }));
         } else {
             let (count, path) = (arrays.len(), self.to.display());
-            print(&format!("{count} tensors of run {} written: {path}\n", run.key));
+            print(&format!("{count} tensors of run {key} written: {path}\n"));
         }
         Ok(exit(false))
     }

@@ -13,9 +13,9 @@ pub(super) fn write(survey: &Survey<'_>, writer: &mut Writer) -> csv::Result<()>
             let times = curve.epochs.iter().zip(&curve.steps);
             for ((epoch, step), value) in times.zip(&curve.values) {
                 let (epoch, step, value) = (epoch.to_string(), step.to_string(), exact(*value));
-                let (split, metric) = (&curve.split, &curve.metric);
+                let (split, metric) = (&*curve.split, &*curve.metric);
                 writer.write_record([
-                    &position, &run.key, &epoch, &step, split, metric, &layer, &value,
+                    &*position, &run.key, &epoch, &step, split, metric, &layer, &value,
                 ])?;
             }
         }

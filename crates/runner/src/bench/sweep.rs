@@ -1,5 +1,6 @@
 //! The rate of a whole sweep: warm, by the pool of this process, and cold, by a process of its own.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -118,7 +119,8 @@ fn warm(text: &str, jobs: usize, pace: Pace) -> Result<(Sweep, Spread), SweepErr
         let mut folder = Folder::take(&place.results(repetition), &file.plan)?;
         let mut tally = Ok(Default::default());
         let time = seconds(|| {
-            tally = train_runs(&file, &mut folder.store, &positions, &stamp, jobs);
+            let rows = Cow::Borrowed(&file.dataset);
+            tally = train_runs(&file.plan, rows, &mut folder.store, &positions, &stamp, jobs);
         });
         tally?;
         taken.push(time);
@@ -145,6 +147,8 @@ pub fn measure_cold(program: &Path, jobs: usize, pace: Pace) -> Result<Sweep, Sw
         let mut command = Command::new(program);
         command.args(["run", "--no-report"]).arg(&place.file);
         command.arg("--out").arg(place.results(repetition)).args(["--jobs", &jobs.to_string()]);
+        // As the front door starts it.
+        command.env("OPENBLAS_NUM_THREADS", "1");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut output = None;
         let time = seconds(|| output = Some(command.output()));

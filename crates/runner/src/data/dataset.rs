@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::split::Available;
 use super::{Data, Scaling, Sizes, Split, TestRows};
+use crate::digest::{add_words, hexadecimal};
 
 /// All rows of a source, in its order.
 #[derive(Clone, Debug, PartialEq)]
@@ -322,18 +323,18 @@ fn digest(shape: Shape, inputs: &Values, targets: &RawTargets, test_rows: usize)
         }
         Values::Numbers(numbers) => {
             hasher.update(words("numbers", &[numbers.len()]));
-            numbers.iter().for_each(|number| hasher.update(number.to_le_bytes()));
+            add_words(&mut hasher, numbers.iter().map(|number| number.to_le_bytes()));
         }
     }
     let width = targets.names().len();
     match targets {
         RawTargets::Classes { rows, .. } => {
             hasher.update(words("classes", &[rows.len(), width]));
-            rows.iter().for_each(|class| hasher.update(class.to_le_bytes()));
+            add_words(&mut hasher, rows.iter().map(|class| class.to_le_bytes()));
         }
         RawTargets::Numbers { rows, .. } => {
             hasher.update(words("values", &[rows.len(), width]));
-            rows.iter().for_each(|number| hasher.update(number.to_le_bytes()));
+            add_words(&mut hasher, rows.iter().map(|number| number.to_le_bytes()));
         }
     }
     hasher.update(words("test", &[test_rows]));
@@ -345,10 +346,6 @@ fn words(tag: &str, numbers: &[usize]) -> Vec<u8> {
     let mut part = tag.as_bytes().to_vec();
     part.extend(numbers.iter().flat_map(|&number| (number as u64).to_le_bytes()));
     part
-}
-
-fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod split;
 mod draw;
 mod test_rows;
 mod scaling;
+mod gather;
 mod prepare;
 mod source;
 mod file;

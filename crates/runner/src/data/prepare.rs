@@ -4,6 +4,7 @@ use gradus_core::{Scalar, Shape, TargetKind, Targets};
 use ndarray::{Array2, Axis, Slice};
 
 use super::dataset::list;
+use super::gather::{drain, gather};
 use super::scaling::{Fitted, Scaling};
 use super::{Data, Dataset, RawTargets, Values};
 use crate::experiment::Part;
@@ -73,6 +74,18 @@ impl<T> SampleTargets<T> {
     }
 }
 
+impl<T: Scalar> Samples<T> {
+    /// How many of its numbers are not finite.
+    fn not_finite(&self) -> usize {
+        let count = |values: &Array2<T>| values.iter().filter(|value| !value.is_finite()).count();
+        let targets = match &self.targets {
+            SampleTargets::Classes(_) => 0,
+            SampleTargets::Values(values) => count(values),
+        };
+        count(&self.inputs) + targets
+    }
+}
+
 impl<T> Samples<T> {
     /// Number of rows.
     pub fn rows(&self) -> usize {
@@ -86,6 +99,28 @@ impl<T> Samples<T> {
     }
 }
 
+/// The rows of each part for one seed, and how they are scaled: all but the scaled numbers.
+#[derive(Debug)]
+struct Cut {
+    train: Vec<usize>,
+    validation: Vec<usize>,
+    test: Vec<usize>,
+    inputs: Fitted,
+    /// Where the targets are numbers.
+    targets: Option<Fitted>,
+    class_counts: Vec<u64>,
+    notes: Vec<String>,
+}
+
+/// What parts are called, in the order of [`Cut::rows`].
+const PARTS: [&str; 3] = ["training", "validation", "test"];
+
+impl Cut {
+    fn rows(&self) -> [&[usize]; 3] {
+        [&self.train, &self.validation, &self.test]
+    }
+}
+
 impl Dataset {
     /// Splits and scales the rows for one seed.
     ///
@@ -94,16 +129,110 @@ impl Dataset {
     /// # Panics
     /// If [`Data::mistakes`] or [`Dataset::check`] finds a mistake.
     pub fn prepare<T: Scalar>(&self, data: &Data, kind: TargetKind, seed: u64) -> Prepared<T> {
+        let cut = self.cut(data, kind, seed);
+        let width = self.input_shape.len();
+        let inputs = match &self.inputs {
+            Values::Bytes(bytes) => cut.rows().map(|rows| gather(bytes, rows, &cut.inputs, width)),
+            Values::Numbers(numbers) => {
+                cut.rows().map(|rows| gather(numbers, rows, &cut.inputs, width))
+            }
+        };
+        let targets = self.targets_of(&cut, kind);
+        self.prepared(cut, inputs, targets, self.predictions_per_row())
+    }
+
+    /// [`Dataset::prepare`] for the last seed: gives the rows as read up while it makes those of
+    /// the run, so that memory never holds both whole; as far as they are used in the order of
+    /// the source, which is so where nothing is drawn.
+    ///
+    /// # Panics
+    /// As [`Dataset::prepare`].
+    pub(crate) fn prepare_last<T: Scalar>(
+        mut self,
+        data: &Data,
+        kind: TargetKind,
+        seed: u64,
+    ) -> Prepared<T> {
+        let cut = self.cut(data, kind, seed);
+        let (width, per_row) = (self.input_shape.len(), self.predictions_per_row());
+        let targets = self.targets_of(&cut, kind);
+        let inputs = match std::mem::replace(&mut self.inputs, Values::Bytes(Vec::new())) {
+            Values::Bytes(bytes) => drain(bytes, cut.rows(), &cut.inputs, width),
+            Values::Numbers(numbers) => drain(numbers, cut.rows(), &cut.inputs, width),
+        };
+        self.prepared(cut, inputs, targets, per_row)
+    }
+
+    fn prepared<T: Scalar>(
+        &self,
+        mut cut: Cut,
+        inputs: [Array2<T>; 3],
+        targets: [SampleTargets<T>; 3],
+        predictions_per_row: usize,
+    ) -> Prepared<T> {
+        let [inputs_of_train, inputs_of_validation, inputs_of_test] = inputs;
+        let [train, validation, test] = targets;
+        let samples = |inputs, targets| Samples { inputs, targets, predictions_per_row };
+        let train = samples(inputs_of_train, train);
+        let optional =
+            |inputs: Array2<T>, targets| (inputs.nrows() > 0).then(|| samples(inputs, targets));
+        let validation = optional(inputs_of_validation, validation);
+        let test = optional(inputs_of_test, test);
+        let all = [Some(&train), validation.as_ref(), test.as_ref()];
+        for (name, part) in PARTS.into_iter().zip(all) {
+            cut.notes.extend(part.and_then(|part| note_too_large::<T>(name, part.not_finite())));
+        }
+        let target_width = self.target_width();
+        Prepared {
+            input_shape: self.input_shape,
+            train,
+            validation,
+            test,
+            target_width,
+            target_scale: cut.targets.map_or(vec![1.0; target_width], |fitted| fitted.divisors()),
+            class_counts: cut.class_counts,
+            notes: cut.notes,
+        }
+    }
+
+    fn targets_of<T: Scalar>(&self, cut: &Cut, kind: TargetKind) -> [SampleTargets<T>; 3] {
+        cut.rows().map(|rows| self.sample_targets(&self.places(rows), kind, cut.targets.as_ref()))
+    }
+
+    /// What [`Dataset::prepare`] notes in double precision, without making the scaled numbers,
+    /// which are many times the rows as read.
+    ///
+    /// # Panics
+    /// As [`Dataset::prepare`].
+    pub(crate) fn notes(&self, data: &Data, kind: TargetKind, seed: u64) -> Vec<String> {
+        let mut cut = self.cut(data, kind, seed);
+        let mut notes = std::mem::take(&mut cut.notes);
+        let width = self.input_shape.len();
+        for (name, rows) in PARTS.into_iter().zip(cut.rows()) {
+            let inputs = match &self.inputs {
+                Values::Bytes(bytes) => cut.inputs.not_finite(bytes, rows, width),
+                Values::Numbers(numbers) => cut.inputs.not_finite(numbers, rows, width),
+            };
+            let targets = match (&self.targets, &cut.targets) {
+                (RawTargets::Numbers { rows: numbers, names }, Some(fitted)) => {
+                    fitted.not_finite(numbers, &self.places(rows), names.len())
+                }
+                _ => 0,
+            };
+            notes.extend(note_too_large::<f64>(name, inputs + targets));
+        }
+        notes
+    }
+
+    fn cut(&self, data: &Data, kind: TargetKind, seed: u64) -> Cut {
         let mistakes = self.check(data, kind);
         assert!(mistakes.is_empty(), "mistakes are shown before data is prepared: {mistakes:?}");
         let available = self.available(&data.split);
-        let per_row = self.predictions_per_row();
-        let places = |rows: &[usize]| -> Vec<usize> {
-            rows.iter().flat_map(|&row| row * per_row..(row + 1) * per_row).collect()
-        };
         let classes = match &self.targets {
             // A row of many classes is of none.
-            RawTargets::Classes { rows, .. } if per_row == 1 => Some(&rows[..available.pool]),
+            RawTargets::Classes { rows, .. } if self.predictions_per_row() == 1 => {
+                Some(&rows[..available.pool])
+            }
             RawTargets::Classes { .. } | RawTargets::Numbers { .. } => None,
         };
         let listed = self.test_lists.as_ref().map(|test| {
@@ -111,7 +240,7 @@ impl Dataset {
             test.lists[line].as_slice()
         });
         let parts = data.split.draw(available, classes, listed, seed);
-        let train_rows = data.split.resampled(&parts, seed);
+        let train = data.split.resampled(&parts, seed);
 
         let mut notes = Vec::new();
         let width = self.input_shape.len();
@@ -123,45 +252,21 @@ impl Dataset {
         let targets = match &self.targets {
             RawTargets::Classes { .. } => None,
             RawTargets::Numbers { rows, names } => {
-                let fitted = data.targets.fit(rows, names.len(), &places(&parts.train));
+                let fitted = data.targets.fit(rows, names.len(), &self.places(&parts.train));
                 notes.extend(note_unscalable("target", data.targets, &fitted, names));
                 Some(fitted)
             }
         };
-        let class_counts = self.class_counts(&places(&train_rows));
+        let class_counts = self.class_counts(&self.places(&train));
         notes.extend(self.note_missing_classes(&class_counts));
+        let (validation, test) = (parts.validation, parts.test);
+        Cut { train, validation, test, inputs, targets, class_counts, notes }
+    }
 
-        let samples = |rows: &[usize]| Samples {
-            inputs: match &self.inputs {
-                Values::Bytes(bytes) => gather(bytes, rows, &inputs, width),
-                Values::Numbers(numbers) => gather(numbers, rows, &inputs, width),
-            },
-            targets: self.sample_targets(&places(rows), kind, targets.as_ref()),
-            predictions_per_row: per_row,
-        };
-        let optional = |rows: &[usize]| (!rows.is_empty()).then(|| samples(rows));
-        let train = samples(&train_rows);
-        let (validation, test) = (optional(&parts.validation), optional(&parts.test));
-        let all = [
-            ("training", Some(&train)),
-            ("validation", validation.as_ref()),
-            ("test", test.as_ref()),
-        ];
-        for (name, part) in all {
-            notes.extend(part.and_then(|part| note_too_large(name, part)));
-        }
-        let target_width = self.target_width();
-        let target_scale = targets.map_or(vec![1.0; target_width], |fitted| fitted.divisors());
-        Prepared {
-            input_shape: self.input_shape,
-            train,
-            validation,
-            test,
-            target_width,
-            target_scale,
-            class_counts,
-            notes,
-        }
+    /// Where the targets of these rows stand among all targets.
+    fn places(&self, rows: &[usize]) -> Vec<usize> {
+        let per_row = self.predictions_per_row();
+        rows.iter().flat_map(|&row| row * per_row..(row + 1) * per_row).collect()
     }
 
     fn sample_targets<T: Scalar>(
@@ -214,20 +319,6 @@ impl Dataset {
     }
 }
 
-/// The chosen rows of `values`, scaled, (rows, width).
-fn gather<V: Copy + Into<f64>, T: Scalar>(
-    values: &[V],
-    rows: &[usize],
-    fitted: &Fitted,
-    width: usize,
-) -> Array2<T> {
-    let mut scaled = Vec::with_capacity(rows.len() * width);
-    for &row in rows {
-        scaled.extend(fitted.scaled(&values[row * width..][..width]).map(T::from_f64));
-    }
-    Array2::from_shape_vec((rows.len(), width), scaled).expect("each row gave `width` values")
-}
-
 fn note_unscalable(
     what: &str,
     scaling: Scaling,
@@ -246,14 +337,8 @@ fn note_unscalable(
     })
 }
 
-/// Numbers that `f64` holds and the run's precision does not.
-fn note_too_large<T: Scalar>(name: &str, samples: &Samples<T>) -> Option<String> {
-    let count = |values: &Array2<T>| values.iter().filter(|value| !value.is_finite()).count();
-    let targets = match &samples.targets {
-        SampleTargets::Classes(_) => 0,
-        SampleTargets::Values(values) => count(values),
-    };
-    let found = count(&samples.inputs) + targets;
+/// Numbers of the source that the precision does not hold once they are scaled.
+fn note_too_large<T: Scalar>(name: &str, found: usize) -> Option<String> {
     (found > 0).then(|| format!("{found} values of the {name} rows are too large for {}", T::NAME))
 }
 
@@ -286,6 +371,22 @@ mod tests {
         }
         assert_eq!(prepared, dataset.prepare(&data, TargetKind::Classes, 3));
         assert_ne!(prepared, dataset.prepare(&data, TargetKind::Classes, 4));
+    }
+
+    #[test]
+    fn rows_that_are_given_up_on_the_way_are_the_same_rows() {
+        for text in [
+            "(source: Digits, split: (validation: 0.2, test: 0.1), inputs: Standardize)",
+            "(source: Digits, split: (test: 700, method: InOrder))",
+            "(source: Digits, split: (validation: 0.5, resample: Some(TrainAndValidation)))",
+            "(source: Iris, split: (validation: 0.2, limit: (train: Some(7))), inputs: MinMax)",
+            "(source: Line, targets: Divide(2.0))",
+        ] {
+            let (data, dataset) = load(text);
+            let kind = if dataset.has_classes() { TargetKind::Classes } else { TargetKind::Values };
+            let kept = dataset.prepare::<f32>(&data, kind, 5);
+            assert_eq!(dataset.prepare_last(&data, kind, 5), kept, "{text}");
+        }
     }
 
     #[test]
@@ -353,5 +454,21 @@ mod tests {
         let notes = dataset.prepare::<f32>(&data, TargetKind::Values, 0).notes;
         assert_eq!(notes, ["1 values of the training rows are too large for F32"]);
         assert!(dataset.prepare::<f64>(&data, TargetKind::Values, 0).notes.is_empty());
+    }
+
+    #[test]
+    fn notes_can_be_had_without_the_scaled_numbers() {
+        for text in [
+            "(source: Digits, split: (validation: 0.2), inputs: Standardize)",
+            "(source: Digits, inputs: Divide(1e-320))",
+            "(source: Line, inputs: Divide(1e-308), targets: Divide(-1e-308))",
+            "(source: Line, inputs: Affine(subtract: 1e308, divide: 0.5))",
+        ] {
+            let (data, dataset) = load(text);
+            let kind = if dataset.has_classes() { TargetKind::Classes } else { TargetKind::Values };
+            let prepared = dataset.prepare::<f64>(&data, kind, 3);
+            assert!(!prepared.notes.is_empty(), "{text}");
+            assert_eq!(dataset.notes(&data, kind, 3), prepared.notes, "{text}");
+        }
     }
 }

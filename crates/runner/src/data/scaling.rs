@@ -118,6 +118,24 @@ impl Fitted {
         self.columns.iter().map(divisor).collect()
     }
 
+    /// How many of these rows' values are not finite once they are scaled.
+    pub(super) fn not_finite<V: Copy + Into<f64>>(
+        &self,
+        values: &[V],
+        rows: &[usize],
+        width: usize,
+    ) -> usize {
+        // Scaling keeps or turns the order: where it leaves both ends finite, all between are.
+        let is_held = |end: f64| {
+            self.columns.iter().all(|column| ((end - column.offset) / column.divisor).is_finite())
+        };
+        if ends(values).into_iter().all(is_held) {
+            return 0;
+        }
+        let scaled = rows.iter().flat_map(|&row| self.scaled(&values[row * width..][..width]));
+        scaled.filter(|value| !value.is_finite()).count()
+    }
+
     /// The scaled values of one row, in column order.
     pub(super) fn scaled<V: Copy + Into<f64>>(&self, row: &[V]) -> impl Iterator<Item = f64> {
         // Adding 0 makes -0 a plain 0.
@@ -125,6 +143,14 @@ impl Fitted {
             .zip(&self.columns)
             .map(|(&x, column)| (x.into() - column.offset) / column.divisor + 0.0)
     }
+}
+
+/// Least and greatest of all values, to judge by them what scaling may do to any.
+fn ends<V: Copy + Into<f64>>(values: &[V]) -> [f64; 2] {
+    values.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[least, most], &value| {
+        let value: f64 = value.into();
+        [least.min(value), most.max(value)]
+    })
 }
 
 /// Two passes: the deviation from a known mean loses no digits.

@@ -181,17 +181,16 @@ fn parts(experiment: &Experiment, dataset: &Dataset) -> Vec<Part> {
 }
 
 fn summary(experiment: &Experiment, dataset: &Dataset) -> DataSummary {
-    let prepared =
-        dataset.prepare::<f64>(&experiment.data, experiment.loss.target_kind(), experiment.seed(0));
+    let sizes = dataset.sizes(&experiment.data.split);
     DataSummary {
-        train_rows: prepared.train.rows(),
-        validation_rows: prepared.validation.as_ref().map_or(0, |part| part.rows()),
-        test_rows: prepared.test.as_ref().map_or(0, |part| part.rows()),
+        train_rows: sizes.train,
+        validation_rows: sizes.validation,
+        test_rows: sizes.test,
         input: dataset.input_shape.to_string(),
         target_width: dataset.target_width(),
         classes: matches!(dataset.targets, crate::data::RawTargets::Classes { .. }),
         digest: dataset.digest.clone(),
         weights: experiment.init.content().map_or(String::new(), |content| content.digest.clone()),
-        notes: prepared.notes,
+        notes: dataset.notes(&experiment.data, experiment.loss.target_kind(), experiment.seed(0)),
     }
 }
