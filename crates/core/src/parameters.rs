@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
+use crate::simd::{sum, vectorized};
 use crate::{Initializer, Scalar, Stream};
 
 /// What a parameter does; penalties and constraints act by it.
@@ -115,7 +116,7 @@ impl<T: Scalar> Parameters<T> {
             let mut squares = 0.0;
             while let Some(parameter) = ranges.next() {
                 let gradients = &self.gradients[parameter.range.clone()];
-                squares += gradients.iter().map(|g| g.to_f64().powi(2)).sum::<f64>();
+                squares += sum_of_squares(gradients);
                 if ranges.peek().is_none_or(|next| next.layer != parameter.layer) {
                     break;
                 }
@@ -123,6 +124,13 @@ impl<T: Scalar> Parameters<T> {
             *sum += squares.sqrt();
         }
     }
+}
+
+fn sum_of_squares<T: Scalar>(values: &[T]) -> f64 {
+    vectorized(
+        #[inline(always)]
+        || sum(values, values, |value, _| value * value),
+    )
 }
 
 impl ParameterRange {

@@ -5,11 +5,6 @@ use ndarray::{ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis, s};
 use crate::tokens::{by_width, by_width_mut, flat};
 use crate::{Backward, Scalar, matmul};
 
-/// `1/(1 + exp(-x))`.
-pub(crate) fn logistic<T: Scalar>(x: T) -> T {
-    T::ONE / (T::ONE + (-x).exp())
-}
-
 /// `z = x W + b` for all tokens, as one product of N T rows.
 ///
 /// Shapes: `x` (N, T D), `W` (D, G), `b` (1, G), `z` (N T, G).

@@ -6,6 +6,8 @@ use std::ops::{AddAssign, MulAssign, Neg, SubAssign};
 
 use ndarray::LinalgScalar;
 
+use crate::functions;
+
 mod sealed {
     use crate::blas::RustProduct;
 
@@ -29,8 +31,9 @@ mod sealed {
 
 /// A floating-point type that networks are made of: `f32` or `f64`, nothing else.
 ///
-/// The transcendental functions are those of the `libm` crate, not the platform's: the platform's
-/// choose an instruction set at run time and differ in the last bit between machines.
+/// The transcendental functions of `f64` are those of the `libm` crate; those of `f32` are our own,
+/// which a loop computes in vectors. None is the platform's: the platform's choose an instruction
+/// set at run time and differ in the last bit between machines.
 pub trait Scalar:
     sealed::Sealed
     + LinalgScalar
@@ -66,6 +69,12 @@ pub trait Scalar:
     fn erfc(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// The logistic function, `1/(1 + exp(-x))`: 0 where the exponential is infinite, below -88.73
+    /// in `f32`.
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        Self::ONE / (Self::ONE + (-self).exp())
+    }
     /// Absolute value.
     fn abs(self) -> Self;
     /// Not a number.
@@ -84,39 +93,51 @@ macro_rules! scalar {
             const NAME: &'static str = $name;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $type
             }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
+            #[inline(always)]
             fn exp(self) -> Self {
                 $exp(self)
             }
+            #[inline(always)]
             fn exp_m1(self) -> Self {
                 $exp_m1(self)
             }
+            #[inline(always)]
             fn ln_1p(self) -> Self {
                 $ln_1p(self)
             }
+            #[inline(always)]
             fn erfc(self) -> Self {
                 $erfc(self)
             }
+            #[inline(always)]
             fn tanh(self) -> Self {
                 $tanh(self)
             }
+            #[inline(always)]
             fn abs(self) -> Self {
                 $type::abs(self)
             }
+            #[inline(always)]
             fn is_nan(self) -> bool {
                 $type::is_nan(self)
             }
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 $type::sqrt(self)
             }
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 $type::is_finite(self)
             }
+            #[inline(always)]
             fn extend_bytes(self, bytes: &mut Vec<u8>) {
                 bytes.extend_from_slice(&self.to_le_bytes());
             }
@@ -124,5 +145,13 @@ macro_rules! scalar {
     };
 }
 
-scalar!(f32, "F32", libm::expf, libm::expm1f, libm::log1pf, libm::erfcf, libm::tanhf);
+scalar!(
+    f32,
+    "F32",
+    functions::exp,
+    functions::exp_m1,
+    functions::ln_1p,
+    functions::erfc,
+    functions::tanh
+);
 scalar!(f64, "F64", libm::exp, libm::expm1, libm::log1p, libm::erfc, libm::tanh);

@@ -34,7 +34,7 @@ pub(super) fn differentiate<T: Scalar>(
     for (row, (logits, mut gradients)) in z.rows().into_iter().zip(dz.rows_mut()).enumerate() {
         for (output, (&logit, gradient)) in logits.iter().zip(&mut gradients).enumerate() {
             let t = target(targets, row, output, z.ncols());
-            *gradient = (T::ONE / (T::ONE + (-logit).exp()) - t) * scale;
+            *gradient = (logit.sigmoid() - t) * scale;
             sum += term(logit.to_f64(), t.to_f64());
         }
     }

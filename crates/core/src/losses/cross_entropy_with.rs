@@ -1,9 +1,9 @@
 //! Cross-entropy with smoothed labels and weighted classes.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::cross_entropy::maximum;
 use crate::Scalar;
+use crate::shares::{exponentials, totals};
 
 /// `loss = Σₙ [(1 - ε) w[tₙ] ℓₙ(tₙ) + ε/C Σ_c w[c] ℓₙ(c)] / Σₙ w[tₙ]`, in nats, with
 /// `ℓₙ(c) = -ln softmax(zₙ)[c]`. Where no sample of the batch weighs anything it is 0.
@@ -30,8 +30,12 @@ impl Weighting<'_> {
         if total_weight == 0.0 {
             return 0.0;
         }
-        let terms = z.rows().into_iter().zip(t);
-        let sum: f64 = terms.map(|(row, &target)| self.term(row, target as usize)).sum();
+        let (rows, classes) = (z.to_slice().expect("outputs lie one after the other"), z.ncols());
+        let mut sum = 0.0;
+        totals(rows, classes, |row, largest, total| {
+            let logits = &rows[row * classes..][..classes];
+            sum += self.term(logits, t[row] as usize, largest, total);
+        });
         sum / total_weight
     }
 
@@ -50,22 +54,20 @@ impl Weighting<'_> {
         }
         let spread = self.smoothing / z.ncols() as f64;
         let all: f64 = (0..z.ncols()).map(|class| self.weight(class)).sum();
-        for ((row, mut drow), &target) in z.rows().into_iter().zip(dz.rows_mut()).zip(t) {
-            let target = target as usize;
+        let (rows, classes) = (z.to_slice().expect("outputs lie one after the other"), z.ncols());
+        let drows = dz.into_slice().expect("gradients lie one after the other");
+        let mut sum = 0.0;
+        exponentials(rows, drows, classes, |row, largest, total, drow| {
+            let (logits, target) = (&rows[row * classes..][..classes], t[row] as usize);
             let own = (1.0 - self.smoothing) * self.weight(target);
-            let largest = maximum(row);
-            let mut total = 0.0;
-            for (dlogit, &logit) in drow.iter_mut().zip(row) {
-                *dlogit = (logit - largest).exp();
-                total += dlogit.to_f64();
-            }
             let scale = T::from_f64((own + spread * all) / (total * total_weight));
             for (class, dlogit) in drow.iter_mut().enumerate() {
                 *dlogit = *dlogit * scale - T::from_f64(spread * self.weight(class) / total_weight);
             }
             drow[target] -= T::from_f64(own / total_weight);
-        }
-        self.value(z, t, total_weight)
+            sum += self.term(logits, target, largest, total);
+        });
+        sum / total_weight
     }
 
     /// `Σₙ w[tₙ]`.
@@ -78,16 +80,14 @@ impl Weighting<'_> {
     }
 
     /// What one sample adds before the division.
-    fn term<T: Scalar>(self, row: ArrayView1<'_, T>, target: usize) -> f64 {
-        let largest = maximum(row);
-        let total: f64 = row.iter().map(|&logit| (logit - largest).exp().to_f64()).sum();
+    fn term<T: Scalar>(self, logits: &[T], target: usize, largest: T, total: f64) -> f64 {
         let log_total = libm::log(total);
-        let log_loss = |class: usize| log_total - (row[class].to_f64() - largest.to_f64());
+        let log_loss = |class: usize| log_total - (logits[class].to_f64() - largest.to_f64());
         let own = (1.0 - self.smoothing) * self.weight(target) * log_loss(target);
         if self.smoothing == 0.0 {
             return own;
         }
-        let all = (0..row.len()).map(|class| self.weight(class) * log_loss(class)).sum::<f64>();
-        own + self.smoothing / row.len() as f64 * all
+        let all = (0..logits.len()).map(|class| self.weight(class) * log_loss(class)).sum::<f64>();
+        own + self.smoothing / logits.len() as f64 * all
     }
 }

@@ -1,7 +1,6 @@
 //! The exponential linear unit, plain and self-normalizing.
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = λ x` for `x > 0`, else `λ α (exp(x) - 1)`, where λ is 1 but for Selu.
@@ -27,22 +26,29 @@ impl Elu {
 }
 
 impl<T: Scalar> Operation<T> for Elu {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let x = pass.x(0);
         let (above, below) = (T::from_f64(self.scale), T::from_f64(self.scale * self.alpha));
-        Zip::from(pass.y).and(x).for_each(|y, &x| {
-            *y = if x > T::ZERO { above * x } else { below * x.exp_m1() };
-        });
+        map(
+            pass,
+            #[inline(always)]
+            |x| {
+                // Both sides are computed: a choice costs less than a branch.
+                let exponential = below * x.exp_m1();
+                if x > T::ZERO { above * x } else { exponential }
+            },
+        );
     }
 
     /// `dx += λ dy` where `x > 0`, else `(y + λ α) dy`, as `λ α exp(x) = y + λ α`.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (x, y, dy) = (pass.x(0), pass.y, pass.dy);
+    fn backward(&self, pass: Backward<'_, T>) {
         let (above, below) = (T::from_f64(self.scale), T::from_f64(self.scale * self.alpha));
-        if let Some(dx) = pass.dx(0) {
-            Zip::from(dx).and(x).and(y).and(dy).for_each(|dx, &x, &y, &dy| {
-                *dx += dy * if x > T::ZERO { above } else { y + below };
-            });
-        }
+        add_gradient(pass, |x, y, dy| {
+            let below = y + below;
+            dy * if x > T::ZERO { above } else { below }
+        });
     }
 }

@@ -2,8 +2,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = x Φ(x)`, exactly and not by its approximation through `tanh`; Φ is the normal
@@ -14,24 +13,31 @@ use crate::{Backward, Forward, Operation, Scalar};
 #[derive(Debug)]
 pub(crate) struct Gelu;
 
+#[inline(always)]
 fn distribution<T: Scalar>(x: T) -> T {
     T::from_f64(0.5) * (x * T::from_f64(-FRAC_1_SQRT_2)).erfc()
 }
 
 impl<T: Scalar> Operation<T> for Gelu {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let x = pass.x(0);
-        Zip::from(pass.y).and(x).for_each(|y, &x| *y = x * distribution(x));
+        map(
+            pass,
+            #[inline(always)]
+            |x| x * distribution(x),
+        );
     }
 
     /// `dx += dy (Φ(x) + x φ(x))` with the normal density `φ(x) = exp(-x²/2)/√(2π)`.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (x, dy) = (pass.x(0), pass.dy);
+    fn backward(&self, pass: Backward<'_, T>) {
         let (half, peak) = (T::from_f64(-0.5), T::from_f64(1.0 / (2.0 * PI).sqrt()));
-        if let Some(dx) = pass.dx(0) {
-            Zip::from(dx).and(x).and(dy).for_each(|dx, &x, &dy| {
-                *dx += dy * (distribution(x) + x * peak * (half * x * x).exp());
-            });
-        }
+        add_gradient(
+            pass,
+            #[inline(always)]
+            |x, _, dy| dy * (distribution(x) + x * peak * (half * x * x).exp()),
+        );
     }
 }

@@ -2,9 +2,7 @@
 
 use ndarray::{ArrayViewMut2, ArrayViewMut3, Axis};
 
-use crate::recurrence::{
-    add_recurrent_gradient, add_rows, differentiate_project, logistic, project,
-};
+use crate::recurrence::{add_recurrent_gradient, add_rows, differentiate_project, project};
 use crate::tokens::{at, at_mut, by_token, by_token_mut, flat, take};
 use crate::{Backward, Forward, Operation, Scalar, matmul};
 
@@ -62,8 +60,8 @@ impl<T: Scalar> Operation<T> for Gru {
             for n in 0..rows {
                 for k in 0..units {
                     let [ir, iz, inew] = [0, 1, 2].map(|gate| [n, t, gate * units + k]);
-                    let r = logistic(gates[ir] + hidden[ir]);
-                    let z = logistic(gates[iz] + hidden[iz]);
+                    let r = (gates[ir] + hidden[ir]).sigmoid();
+                    let z = (gates[iz] + hidden[iz]).sigmoid();
                     let new = (gates[inew] + r * hidden[inew]).tanh();
                     (gates[ir], gates[iz], gates[inew]) = (r, z, new);
                     let before = if t > 0 { h[[n, t - 1, k]] } else { T::ZERO };

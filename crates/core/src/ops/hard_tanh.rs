@@ -1,7 +1,6 @@
 //! The straight line that stops at -1 and 1.
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = min(max(x, -1), 1)`; NaN stays NaN.
@@ -12,28 +11,24 @@ use crate::{Backward, Forward, Operation, Scalar};
 pub(crate) struct HardTanh;
 
 impl<T: Scalar> Operation<T> for HardTanh {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let x = pass.x(0);
-        Zip::from(pass.y).and(x).for_each(|y, &x| {
-            *y = if x < -T::ONE {
+        map(pass, |x| {
+            if x < -T::ONE {
                 -T::ONE
             } else if x > T::ONE {
                 T::ONE
             } else {
                 x
-            };
+            }
         });
     }
 
     /// `dx += dy` where `-1 < x < 1`; at the corners the derivative is taken as 0.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (x, dy) = (pass.x(0), pass.dy);
-        if let Some(dx) = pass.dx(0) {
-            Zip::from(dx).and(x).and(dy).for_each(|dx, &x, &dy| {
-                if x.abs() < T::ONE {
-                    *dx += dy;
-                }
-            });
-        }
+    fn backward(&self, pass: Backward<'_, T>) {
+        add_gradient(pass, |x, _, dy| if x.abs() < T::ONE { dy } else { T::ZERO });
     }
 }

@@ -1,7 +1,6 @@
 //! The rectifier that lets a share of negative values through.
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = x` for `x > 0`, else `slope x`.
@@ -15,18 +14,18 @@ pub(crate) struct LeakyRelu {
 }
 
 impl<T: Scalar> Operation<T> for LeakyRelu {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let (x, slope) = (pass.x(0), T::from_f64(self.slope));
-        Zip::from(pass.y).and(x).for_each(|y, &x| *y = if x > T::ZERO { x } else { slope * x });
+        let slope = T::from_f64(self.slope);
+        map(pass, |x| if x > T::ZERO { x } else { slope * x });
     }
 
     /// `dx += dy` where `x > 0`, else `slope dy`; the corner counts as below.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (x, dy, slope) = (pass.x(0), pass.dy, T::from_f64(self.slope));
-        if let Some(dx) = pass.dx(0) {
-            Zip::from(dx).and(x).and(dy).for_each(|dx, &x, &dy| {
-                *dx += if x > T::ZERO { dy } else { slope * dy };
-            });
-        }
+    fn backward(&self, pass: Backward<'_, T>) {
+        let slope = T::from_f64(self.slope);
+        add_gradient(pass, |x, _, dy| if x > T::ZERO { dy } else { slope * dy });
     }
 }

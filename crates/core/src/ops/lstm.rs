@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayViewMut2, ArrayViewMut3, Axis};
 
-use crate::recurrence::{add_recurrent_gradient, differentiate_project, logistic, project};
+use crate::recurrence::{add_recurrent_gradient, differentiate_project, project};
 use crate::tokens::{at, at_mut, by_token, by_token_mut, flat, take};
 use crate::{Backward, Forward, Operation, Scalar, matmul};
 
@@ -63,8 +63,8 @@ impl<T: Scalar> Operation<T> for Lstm {
             }
             for (n, k) in pairs(rows, units) {
                 let gate = |number: usize| [n, t, number * units + k];
-                let (i, f) = (logistic(gates[gate(0)]), logistic(gates[gate(1)]));
-                let (g, o) = (gates[gate(2)].tanh(), logistic(gates[gate(3)]));
+                let (i, f) = (gates[gate(0)].sigmoid(), gates[gate(1)].sigmoid());
+                let (g, o) = (gates[gate(2)].tanh(), gates[gate(3)].sigmoid());
                 for (number, value) in [i, f, g, o].into_iter().enumerate() {
                     gates[gate(number)] = value;
                 }

@@ -1,7 +1,6 @@
 //! The rectifier.
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = max(x, 0)`; NaN stays NaN, so that a broken value is seen and not turned into 0.
@@ -12,19 +11,17 @@ use crate::{Backward, Forward, Operation, Scalar};
 pub(crate) struct Relu;
 
 impl<T: Scalar> Operation<T> for Relu {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let x = pass.x(0);
-        Zip::from(pass.y).and(x).for_each(|y, &x| *y = if x < T::ZERO { T::ZERO } else { x });
+        map(pass, |x| if x < T::ZERO { T::ZERO } else { x });
     }
 
     /// `dx += dy` where `y > 0`; at the corner itself the derivative is taken as 0.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (y, dy) = (pass.y, pass.dy);
-        if let Some(dx) = pass.dx(0) {
-            // Without a branch: whether a unit is on is a coin toss, and would be mispredicted.
-            Zip::from(dx).and(y).and(dy).for_each(|dx, &y, &dy| {
-                *dx += if y > T::ZERO { dy } else { T::ZERO };
-            });
-        }
+    fn backward(&self, pass: Backward<'_, T>) {
+        // Without a branch: whether a unit is on is a coin toss, and would be mispredicted.
+        add_gradient(pass, |_, y, dy| if y > T::ZERO { dy } else { T::ZERO });
     }
 }

@@ -1,7 +1,6 @@
 //! The logistic sigmoid.
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = 1/(1 + exp(-x))`, between 0 and 1.
@@ -12,16 +11,20 @@ use crate::{Backward, Forward, Operation, Scalar};
 pub(crate) struct Sigmoid;
 
 impl<T: Scalar> Operation<T> for Sigmoid {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let x = pass.x(0);
-        Zip::from(pass.y).and(x).for_each(|y, &x| *y = T::ONE / (T::ONE + (-x).exp()));
+        map(
+            pass,
+            #[inline(always)]
+            |x| x.sigmoid(),
+        );
     }
 
     /// `dx += dy y (1 - y)`: at most a quarter of `dy`, and nothing where `y` is saturated.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (y, dy) = (pass.y, pass.dy);
-        if let Some(dx) = pass.dx(0) {
-            Zip::from(dx).and(y).and(dy).for_each(|dx, &y, &dy| *dx += dy * y * (T::ONE - y));
-        }
+    fn backward(&self, pass: Backward<'_, T>) {
+        add_gradient(pass, |_, y, dy| dy * y * (T::ONE - y));
     }
 }

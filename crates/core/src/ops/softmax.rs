@@ -1,5 +1,7 @@
 //! Shares that sum to one.
 
+use crate::shares::exponentials;
+use crate::simd::{sum, vectorized};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `yₖ = exp(xₖ - m)/Σⱼ exp(xⱼ - m)` over the D features of a row, m the largest of them, so that
@@ -14,30 +16,40 @@ pub(crate) struct Softmax {
 }
 
 impl<T: Scalar> Operation<T> for Softmax {
-    fn forward(&self, mut pass: Forward<'_, T>) {
+    fn forward(&self, pass: Forward<'_, T>) {
         let x = pass.x(0).to_slice().expect("values lie one after the other");
-        let y = pass.y.as_slice_mut().expect("values lie one after the other");
-        for (x, y) in x.chunks_exact(self.features).zip(y.chunks_exact_mut(self.features)) {
-            let largest = x.iter().fold(x[0], |m, &x| if x > m { x } else { m });
-            let mut total = 0.0;
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = (x - largest).exp();
-                total += y.to_f64();
-            }
-            let scale = T::from_f64(1.0 / total);
-            y.iter_mut().for_each(|y| *y *= scale);
-        }
+        let y = pass.y.into_slice().expect("values lie one after the other");
+        exponentials(
+            x,
+            y,
+            self.features,
+            #[inline(always)]
+            |_, _, total, y| {
+                let scale = T::from_f64(1.0 / total);
+                y.iter_mut().for_each(|y| *y *= scale);
+            },
+        );
     }
 
     /// `dxₖ += yₖ (dyₖ - Σⱼ yⱼ dyⱼ)`.
     fn backward(&self, mut pass: Backward<'_, T>) {
         let y = pass.y.to_slice().expect("values lie one after the other");
         let dy = pass.dy.to_slice().expect("values lie one after the other");
-        let Some(mut dx) = pass.dx(0) else { return };
-        let dx = dx.as_slice_mut().expect("values lie one after the other");
+        let Some(dx) = pass.dx(0) else { return };
+        let dx = dx.into_slice().expect("values lie one after the other");
+        vectorized(
+            #[inline(always)]
+            || self.add_gradient(dx, y, dy),
+        );
+    }
+}
+
+impl Softmax {
+    #[inline(always)]
+    fn add_gradient<T: Scalar>(&self, dx: &mut [T], y: &[T], dy: &[T]) {
         let rows = y.chunks_exact(self.features).zip(dy.chunks_exact(self.features));
         for (dx, (y, dy)) in dx.chunks_exact_mut(self.features).zip(rows) {
-            let mean = y.iter().zip(dy).map(|(y, dy)| y.to_f64() * dy.to_f64()).sum::<f64>();
+            let mean = sum(y, dy, |y, dy| y * dy);
             let mean = T::from_f64(mean);
             for (dx, (&y, &dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
                 *dx += y * (dy - mean);

@@ -1,7 +1,6 @@
 //! The smooth rectifier.
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = ln(1 + exp(x))`, computed as `max(x, 0) + ln(1 + exp(-|x|))`, which cannot overflow.
@@ -12,21 +11,27 @@ use crate::{Backward, Forward, Operation, Scalar};
 pub(crate) struct Softplus;
 
 impl<T: Scalar> Operation<T> for Softplus {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let x = pass.x(0);
-        Zip::from(pass.y).and(x).for_each(|y, &x| {
-            let above = if x < T::ZERO { T::ZERO } else { x };
-            *y = above + (-x.abs()).exp().ln_1p();
-        });
+        map(
+            pass,
+            #[inline(always)]
+            |x| {
+                let above = if x < T::ZERO { T::ZERO } else { x };
+                above + (-x.abs()).exp().ln_1p()
+            },
+        );
     }
 
     /// `dx += dy/(1 + exp(-x))`.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (x, dy) = (pass.x(0), pass.dy);
-        if let Some(dx) = pass.dx(0) {
-            Zip::from(dx).and(x).and(dy).for_each(|dx, &x, &dy| {
-                *dx += dy / (T::ONE + (-x).exp());
-            });
-        }
+    fn backward(&self, pass: Backward<'_, T>) {
+        add_gradient(
+            pass,
+            #[inline(always)]
+            |x, _, dy| dy * x.sigmoid(),
+        );
     }
 }

@@ -1,7 +1,6 @@
 //! A squashing function with slow tails.
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = x/(1 + |x|)`, between -1 and 1.
@@ -12,19 +11,19 @@ use crate::{Backward, Forward, Operation, Scalar};
 pub(crate) struct Softsign;
 
 impl<T: Scalar> Operation<T> for Softsign {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let x = pass.x(0);
-        Zip::from(pass.y).and(x).for_each(|y, &x| *y = x / (T::ONE + x.abs()));
+        map(pass, |x| x / (T::ONE + x.abs()));
     }
 
     /// `dx += dy/(1 + |x|)²`.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (x, dy) = (pass.x(0), pass.dy);
-        if let Some(dx) = pass.dx(0) {
-            Zip::from(dx).and(x).and(dy).for_each(|dx, &x, &dy| {
-                let inverse = T::ONE / (T::ONE + x.abs());
-                *dx += dy * inverse * inverse;
-            });
-        }
+    fn backward(&self, pass: Backward<'_, T>) {
+        add_gradient(pass, |x, _, dy| {
+            let inverse = T::ONE / (T::ONE + x.abs());
+            dy * inverse * inverse
+        });
     }
 }

@@ -1,7 +1,6 @@
 //! The hyperbolic tangent.
 
-use ndarray::Zip;
-
+use crate::elementwise::{add_gradient, map};
 use crate::{Backward, Forward, Operation, Scalar};
 
 /// `y = tanh(x)`, between -1 and 1.
@@ -12,16 +11,20 @@ use crate::{Backward, Forward, Operation, Scalar};
 pub(crate) struct Tanh;
 
 impl<T: Scalar> Operation<T> for Tanh {
+    fn heeds_beta(&self) -> bool {
+        true
+    }
+
     fn forward(&self, pass: Forward<'_, T>) {
-        let x = pass.x(0);
-        Zip::from(pass.y).and(x).for_each(|y, &x| *y = x.tanh());
+        map(
+            pass,
+            #[inline(always)]
+            |x| x.tanh(),
+        );
     }
 
     /// `dx += dy (1 - y²)`.
-    fn backward(&self, mut pass: Backward<'_, T>) {
-        let (y, dy) = (pass.y, pass.dy);
-        if let Some(dx) = pass.dx(0) {
-            Zip::from(dx).and(y).and(dy).for_each(|dx, &y, &dy| *dx += dy * (T::ONE - y * y));
-        }
+    fn backward(&self, pass: Backward<'_, T>) {
+        add_gradient(pass, |_, y, dy| dy * (T::ONE - y * y));
     }
 }
