@@ -77,13 +77,15 @@ impl Stream {
     /// If `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "a draw below 0 has no value");
-        let threshold = bound.wrapping_neg() % bound;
-        loop {
-            let product = u128::from(self.generator.next_u64()) * u128::from(bound);
-            if product as u64 >= threshold {
-                return (product >> 64) as u64;
+        let mut product = u128::from(self.generator.next_u64()) * u128::from(bound);
+        // The division is slower than the draw, and whoever is above `bound` is above the threshold.
+        if (product as u64) < bound {
+            let threshold = bound.wrapping_neg() % bound;
+            while (product as u64) < threshold {
+                product = u128::from(self.generator.next_u64()) * u128::from(bound);
             }
         }
+        (product >> 64) as u64
     }
 
     /// Puts `items` into a random order, every order equally likely.
