@@ -1,6 +1,8 @@
 //! What multiplies matrices here, OpenBLAS and the crate `gemm`, and the one rule about it: neither
 //! ever starts threads.
 
+use ndarray::{ArrayView2, ArrayViewMut2};
+
 #[cfg(feature = "openblas")]
 #[allow(unsafe_code)]
 mod openblas {
@@ -9,7 +11,9 @@ mod openblas {
 
     use std::ffi::{CStr, c_char, c_int};
 
-    use super::Product;
+    use ndarray::{ArrayView2, ArrayViewMut2};
+
+    use crate::Scalar;
 
     unsafe extern "C" {
         fn openblas_set_num_threads(threads: c_int);
@@ -29,6 +33,22 @@ mod openblas {
             c: *mut f32,
             stride_c: c_int,
         );
+        fn cblas_dgemm(
+            layout: c_int,
+            transpose_a: c_int,
+            transpose_b: c_int,
+            m: c_int,
+            n: c_int,
+            k: c_int,
+            alpha: f64,
+            a: *const f64,
+            stride_a: c_int,
+            b: *const f64,
+            stride_b: c_int,
+            beta: f64,
+            c: *mut f64,
+            stride_c: c_int,
+        );
         fn openblas_get_config() -> *mut c_char;
         fn openblas_get_corename() -> *mut c_char;
     }
@@ -39,19 +59,103 @@ mod openblas {
         unsafe { openblas_set_num_threads(threads) }
     }
 
-    /// The caller has checked that the slices hold what `product` says.
-    pub(super) fn multiply(product: Product, a: &[f32], b: &[f32], c: &mut [f32]) {
+    /// `c = alpha op(a) op(b) + beta c` of the library: layout, how `a` and `b` lie, rows, columns,
+    /// inner side, `alpha`, `a` and `b` and their strides, `beta`, `c` and its stride.
+    pub(crate) type BlasProduct<T> = unsafe extern "C" fn(
+        c_int,
+        c_int,
+        c_int,
+        c_int,
+        c_int,
+        c_int,
+        T,
+        *const T,
+        c_int,
+        *const T,
+        c_int,
+        T,
+        *mut T,
+        c_int,
+    );
+
+    pub(crate) const IN_SINGLE: BlasProduct<f32> = cblas_sgemm;
+    pub(crate) const IN_DOUBLE: BlasProduct<f64> = cblas_dgemm;
+
+    /// `c = alpha a b + beta c`; `false`, and nothing done, where one of them does not lie by rows
+    /// or columns as the library wants it.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub(crate) fn product<T: Scalar>(
+        alpha: T,
+        a: ArrayView2<'_, T>,
+        b: ArrayView2<'_, T>,
+        beta: T,
+        c: &mut ArrayViewMut2<'_, T>,
+    ) -> bool {
         const ROW_MAJOR: c_int = 101;
-        let transposed = |is: bool| if is { 112 } else { 111 };
-        let int = |size: usize| c_int::try_from(size).expect("the library counts in 32 bits");
-        let (m, n, k) = (int(product.m), int(product.n), int(product.k));
-        let stride_a = if product.transpose_a { m } else { k };
-        let stride_b = if product.transpose_b { k } else { n };
-        let (ta, tb) = (transposed(product.transpose_a), transposed(product.transpose_b));
+        let ((m, k), n) = (a.dim(), b.ncols());
+        assert!(b.nrows() == k && c.dim() == (m, n), "{:?} times {:?}", a.dim(), b.dim());
+        let (Some(in_a), Some(in_b), Some(in_c)) = (lies(a), lies(b), lies(c.view())) else {
+            return false;
+        };
+        let (Ok(m), Ok(n), Ok(k)) = (c_int::try_from(m), c_int::try_from(n), c_int::try_from(k))
+        else {
+            return false;
+        };
+        if in_c.order != AS_IT_IS {
+            return false;
+        }
+        let multiply = T::blas_product();
         let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
-        // SAFETY: the three slices hold m k, k n and m n numbers, which is all that these sizes and
-        // strides make the library read and write, and `c` is borrowed alone.
-        unsafe { cblas_sgemm(ROW_MAJOR, ta, tb, m, n, k, 1.0, a, stride_a, b, stride_b, 0.0, c, n) }
+        // SAFETY: the three views hold (m, k), (k, n) and (m, n) numbers at these strides, which is
+        // all that the library reads and writes, and `c` is borrowed alone.
+        unsafe {
+            multiply(
+                ROW_MAJOR,
+                in_a.order,
+                in_b.order,
+                m,
+                n,
+                k,
+                alpha,
+                a,
+                in_a.stride,
+                b,
+                in_b.stride,
+                beta,
+                c,
+                in_c.stride,
+            );
+        }
+        true
+    }
+
+    const AS_IT_IS: c_int = 111;
+    const TRANSPOSED: c_int = 112;
+
+    /// How a matrix lies in memory.
+    struct Lies {
+        order: c_int,
+        /// From one row to the next, or from one column to the next if it is transposed.
+        stride: c_int,
+    }
+
+    /// A side of length 1 lies either way, whatever its stride.
+    fn lies<T>(matrix: ArrayView2<'_, T>) -> Option<Lies> {
+        let ((rows, columns), strides) = (matrix.dim(), matrix.strides());
+        let along = |len: usize, stride: isize| len <= 1 || stride == 1;
+        let across = |count: usize, stride: isize, len: usize| {
+            let stride = if count <= 1 { len.max(1) as isize } else { stride };
+            c_int::try_from(stride).ok().filter(|&stride| stride as usize >= len.max(1))
+        };
+        let by_rows =
+            along(columns, strides[1]).then(|| across(rows, strides[0], columns)).flatten();
+        let by_columns =
+            along(rows, strides[0]).then(|| across(columns, strides[1], rows)).flatten();
+        by_rows
+            .map(|stride| Lies { order: AS_IT_IS, stride })
+            .or(by_columns.map(|stride| Lies { order: TRANSPOSED, stride }))
     }
 
     pub(super) fn name() -> String {
@@ -196,7 +300,15 @@ mod in_rust {
     }
 }
 
-pub(crate) use in_rust::{RustProduct, product};
+pub(crate) use in_rust::RustProduct;
+#[cfg(feature = "openblas")]
+pub(crate) use openblas::{BlasProduct, IN_DOUBLE, IN_SINGLE};
+
+/// `c = a b + beta c` by the crate `gemm`.
+pub(crate) use in_rust::product as rust_product;
+/// `c = a b + beta c` by OpenBLAS, if it can.
+#[cfg(feature = "openblas")]
+pub(crate) use openblas::product as blas_product;
 
 /// Sets OpenBLAS to one thread, for good: its own threads change the bits with their number and
 /// halve the throughput of parallel runs. Call it once before the first product. The crate `gemm`
@@ -255,24 +367,17 @@ pub fn library_product(product: Product, a: &[f32], b: &[f32], c: &mut [f32]) {
         b.len(),
         c.len()
     );
-    #[cfg(feature = "openblas")]
-    openblas::multiply(product, a, b, c);
-    #[cfg(not(feature = "openblas"))]
-    embedded_product(product, a, b, c);
-}
-
-#[cfg(not(feature = "openblas"))]
-fn embedded_product(product: Product, a: &[f32], b: &[f32], c: &mut [f32]) {
-    use ndarray::{ArrayView2, ArrayViewMut2};
-    let Product { m, n, k, transpose_a, transpose_b } = product;
     let factor = |rows, columns, is_transposed, numbers| {
         let lies = if is_transposed { (columns, rows) } else { (rows, columns) };
         let view = ArrayView2::from_shape(lies, numbers).expect("the length was checked");
         if is_transposed { view.reversed_axes() } else { view }
     };
-    let (a, b) = (factor(m, k, transpose_a, a), factor(k, n, transpose_b, b));
+    let (a, b) = (factor(m, k, product.transpose_a, a), factor(k, n, product.transpose_b, b));
     let mut c = ArrayViewMut2::from_shape((m, n), c).expect("the length was checked");
-    in_rust::product(a, b, 0.0, &mut c);
+    #[cfg(feature = "openblas")]
+    assert!(openblas::product(1.0, a, b, 0.0, &mut c), "plain matrices lie as the library wants");
+    #[cfg(not(feature = "openblas"))]
+    in_rust::product(1.0, a, b, 0.0, &mut c);
 }
 
 /// Name and version of what multiplies matrices with the kernels it chose, for the stamp: equal

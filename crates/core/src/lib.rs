@@ -54,6 +54,7 @@ pub use program::{Program, StateRange};
 pub use random::{Stream, StreamName};
 pub use scalar::Scalar;
 pub use shape::Shape;
+pub use simd::vectorized;
 
 /// Version of the arithmetic: it changes exactly when the same file gives other bits on the same
 /// machine. It is part of every record's stamp, and a committed trajectory holds it

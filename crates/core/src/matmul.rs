@@ -1,11 +1,11 @@
 //! The matrix product, by whatever is fastest for its shape; transposes are free.
 
-#[cfg(feature = "openblas")]
-use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::Scalar;
-use crate::blas::product;
+#[cfg(feature = "openblas")]
+use crate::blas::blas_product;
+use crate::blas::rust_product;
 
 /// With all sides at or below this a plain loop is several times faster than any library.
 const LARGEST_BY_HAND: usize = 7;
@@ -55,11 +55,12 @@ pub(crate) fn scaled_matmul<T: Scalar>(
     {
         let lies_by_rows = b.strides()[1] == 1 && c.strides()[1] == 1;
         let fills = a.strides()[1] == 1 || n % WHOLE_VECTORS == 0;
-        if !(lies_by_rows && fills && m * k * n >= LEAST_BY_GEMM) {
-            return general_mat_mul(alpha, &a, &b, beta, c);
+        let is_by_gemm = lies_by_rows && fills && m * k * n >= LEAST_BY_GEMM;
+        if !is_by_gemm && blas_product(alpha, a, b, beta, c) {
+            return;
         }
     }
-    product(alpha, a, b, beta, c);
+    rust_product(alpha, a, b, beta, c);
 }
 
 fn small<T: Scalar>(

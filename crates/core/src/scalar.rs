@@ -10,21 +10,34 @@ use crate::functions;
 
 mod sealed {
     use crate::blas::RustProduct;
+    #[cfg(feature = "openblas")]
+    use crate::blas::{BlasProduct, IN_DOUBLE, IN_SINGLE};
 
     pub trait Sealed: Sized {
         /// The product of matrices in Rust.
         fn rust_product() -> RustProduct<Self>;
+        /// The product of matrices by OpenBLAS.
+        #[cfg(feature = "openblas")]
+        fn blas_product() -> BlasProduct<Self>;
     }
 
     impl Sealed for f32 {
         fn rust_product() -> RustProduct<Self> {
             gemm_f32::gemm::f32::get_gemm_fn()
         }
+        #[cfg(feature = "openblas")]
+        fn blas_product() -> BlasProduct<Self> {
+            IN_SINGLE
+        }
     }
 
     impl Sealed for f64 {
         fn rust_product() -> RustProduct<Self> {
             gemm_f64::gemm::f64::get_gemm_fn()
+        }
+        #[cfg(feature = "openblas")]
+        fn blas_product() -> BlasProduct<Self> {
+            IN_DOUBLE
         }
     }
 }

@@ -17,7 +17,7 @@ const LANES: usize = 8;
 
 /// Runs `work` at the highest level that there is here: some 2 ns beside the work itself.
 #[inline(always)]
-pub(crate) fn vectorized<R>(work: impl FnMut() -> R) -> R {
+pub fn vectorized<R>(work: impl FnMut() -> R) -> R {
     dispatch(Work(work))
 }
 

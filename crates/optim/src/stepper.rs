@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use gradus_core::{ParameterRange, Parameters, Scalar, Update};
+use gradus_core::{ParameterRange, Parameters, Scalar, Update, vectorized};
 
 use crate::average::Averaging;
 use crate::clock::{Clock, Each};
@@ -107,9 +107,12 @@ impl<T: Scalar> Update<T> for PieceStepper<T> {
         for span in self.spans.iter().filter(|span| span.rate_multiplier != 0.0) {
             let rate = T::from_f64(moment.rate * span.rate_multiplier);
             let updates = &gradients[span.range.clone()];
-            for (value, &update) in values[span.range.clone()].iter_mut().zip(updates) {
-                *value -= rate * update;
-            }
+            let values = &mut values[span.range.clone()];
+            vectorized(|| {
+                for (value, &update) in values.iter_mut().zip(updates) {
+                    *value -= rate * update;
+                }
+            });
         }
         self.updated(values);
     }
@@ -122,7 +125,7 @@ impl<T: Scalar> Update<T> for PieceStepper<T> {
 
 /// No early exit: a plain reduction is vectorised and costs next to nothing.
 fn are_finite<T: Scalar>(values: &[T]) -> bool {
-    values.iter().fold(true, |finite, value| finite & value.is_finite())
+    vectorized(|| values.iter().fold(true, |finite, value| finite & value.is_finite()))
 }
 
 impl<T: Scalar> Stepper<T> {

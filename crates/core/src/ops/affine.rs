@@ -6,6 +6,7 @@ use ndarray::{ArrayViewMut2, s};
 
 use crate::matmul::scaled_matmul;
 use crate::operation::DeferredTiles;
+use crate::simd::vectorized;
 use crate::tokens::{by_width, by_width_mut};
 use crate::{Backward, Deferred, Destination, Forward, Operation, Scalar, matmul};
 
@@ -31,7 +32,9 @@ impl<T: Scalar> Operation<T> for Affine {
         let (w, b) = (pass.w(0), pass.w(1));
         let x = by_width(pass.x(0), w.nrows());
         let mut y = by_width_mut(pass.y, w.ncols());
-        y.assign(&b);
+        let (rows, b) = (y.as_slice_mut().expect("a slot holds its rows"), b.to_slice());
+        let b = b.expect("a parameter lies in one piece");
+        rows.chunks_exact_mut(b.len()).for_each(|row| row.copy_from_slice(b));
         matmul(x, w, T::ONE, &mut y);
     }
 
@@ -56,9 +59,12 @@ impl<T: Scalar> Operation<T> for Affine {
             return;
         }
         for (_, dy) in pass.tiles.iter() {
-            for row in by_width(dy, b.len()).rows() {
-                b.iter_mut().zip(row).for_each(|(b, &dy)| *b += scale * dy);
-            }
+            let dy = dy.to_slice().expect("a slot holds its rows");
+            vectorized(|| {
+                for row in dy.chunks_exact(b.len()) {
+                    b.iter_mut().zip(row).for_each(|(b, &dy)| *b += scale * dy);
+                }
+            });
         }
     }
 }

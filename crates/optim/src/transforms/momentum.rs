@@ -1,6 +1,6 @@
 //! Heavy-ball momentum.
 
-use gradus_core::Scalar;
+use gradus_core::{Scalar, vectorized};
 
 use super::{Apply, Step};
 
@@ -21,9 +21,11 @@ impl<T: Scalar> Momentum<T> {
 
 impl<T: Scalar> Apply<T> for Momentum<T> {
     fn apply(&mut self, _step: &Step<'_, T>, update: &mut [T]) {
-        for (v, u) in self.velocity.iter_mut().zip(update) {
-            *v = self.beta * *v + *u;
-            *u = *v;
-        }
+        vectorized(|| {
+            for (v, u) in self.velocity.iter_mut().zip(&mut *update) {
+                *v = self.beta * *v + *u;
+                *u = *v;
+            }
+        });
     }
 }
