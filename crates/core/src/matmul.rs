@@ -1,6 +1,6 @@
 //! The matrix product, by whatever is fastest for its shape; transposes are free.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use crate::Scalar;
 #[cfg(feature = "openblas")]
@@ -19,6 +19,13 @@ const LEAST_BY_GEMM: usize = 1 << 20;
 /// Columns of `c` that fill the registers: with others `gemm` is behind where `a` is transposed.
 #[cfg(feature = "openblas")]
 const WHOLE_VECTORS: usize = 32;
+
+/// Multiplications of a part of a product, at most: a larger one is divided by the columns of `c`,
+/// which costs nothing at this size, so that several threads can share it.
+const MOST_IN_ONE: usize = 1 << 27;
+
+/// Columns of such a part are a multiple of this.
+const LEAST_COLUMNS: usize = 128;
 
 /// `c = a b + beta c`, see [`scaled_matmul`].
 ///
@@ -50,6 +57,16 @@ pub(crate) fn scaled_matmul<T: Scalar>(
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     if m.max(k).max(n) <= LARGEST_BY_HAND {
         return small(alpha, a, b, beta, c);
+    }
+    if m * k * n > MOST_IN_ONE && n >= 2 * LEAST_COLUMNS {
+        let middle = (n / 2).next_multiple_of(LEAST_COLUMNS);
+        let (b, more_b) = b.split_at(Axis(1), middle);
+        let (mut c, mut more_c) = c.view_mut().split_at(Axis(1), middle);
+        rayon::join(
+            || scaled_matmul(alpha, a, b, beta, &mut c),
+            || scaled_matmul(alpha, a, more_b, beta, &mut more_c),
+        );
+        return;
     }
     #[cfg(feature = "openblas")]
     {
@@ -125,6 +142,7 @@ mod tests {
             (33, 65, 17),
             (40, 1100, 64),
             (1, 1100, 1000),
+            (300, 500, 610),
         ] {
             for (alpha, beta) in [(1.0, 0.0), (1.0, 1.0), (-0.5, 1.0)] {
                 let (a, b, c) = (random(m, k), random(k, n), random(m, n));

@@ -50,7 +50,7 @@ pub struct StateRange<T> {
 const LEAST_WORK: usize = 1 << 20;
 /// Samples of a tile, at least, where the weights of each layer stay in the cache near a core, and
 /// where they do not: each tile reads them once more, which its products must be worth.
-const LEAST_TILE_ROWS: [usize; 2] = [32, 128];
+const LEAST_TILE_ROWS: [usize; 2] = [32, 256];
 /// Weights of a layer that stay in the cache, at most.
 const MOST_CACHED: usize = 1 << 18;
 /// Tiles of a batch, at most.
