@@ -25,6 +25,7 @@ mod parameters;
 mod operation;
 mod elementwise;
 mod window;
+mod correlation;
 mod ops;
 mod graph;
 mod layers;

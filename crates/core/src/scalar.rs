@@ -7,6 +7,7 @@ use std::ops::{AddAssign, MulAssign, Neg, SubAssign};
 use ndarray::LinalgScalar;
 
 use crate::functions;
+use crate::simd;
 
 mod sealed {
     use crate::blas::RustProduct;
@@ -49,6 +50,7 @@ mod sealed {
 /// set at run time and differ in the last bit between machines.
 pub trait Scalar:
     sealed::Sealed
+    + simd::Vectors
     + LinalgScalar
     + AddAssign
     + SubAssign

@@ -102,6 +102,62 @@ pub(crate) fn largest<T: Scalar>(x: &[T]) -> T {
     rest.iter().fold(largest, |largest, &x| larger(largest, x))
 }
 
+/// The vectors of a level, for kernels that plan their registers and cannot leave that to the
+/// compiler.
+pub trait Vectors: Copy {
+    /// As many numbers as a register holds.
+    type Vector<S: Simd>: Copy;
+    /// Numbers of a vector.
+    fn lanes<S: Simd>() -> usize {
+        size_of::<Self::Vector<S>>() / size_of::<Self>()
+    }
+    /// The same number in all lanes.
+    fn splat<S: Simd>(simd: S, number: Self) -> Self::Vector<S>;
+    /// `sum + a b` in each lane, rounded twice as scalars are.
+    fn add_product<S: Simd>(
+        simd: S,
+        sum: Self::Vector<S>,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+    ) -> Self::Vector<S>;
+    /// The whole vectors at the front of `numbers`.
+    fn vectors<S: Simd>(numbers: &[Self]) -> &[Self::Vector<S>];
+    /// The whole vectors at the front of `numbers`.
+    fn vectors_mut<S: Simd>(numbers: &mut [Self]) -> &mut [Self::Vector<S>];
+}
+
+macro_rules! vectors {
+    ($type:ident, $vector:ident, $splat:ident, $add:ident, $mul:ident, $view:ident, $view_mut:ident) => {
+        impl Vectors for $type {
+            type Vector<S: Simd> = S::$vector;
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, number: Self) -> S::$vector {
+                simd.$splat(number)
+            }
+            #[inline(always)]
+            fn add_product<S: Simd>(
+                simd: S,
+                sum: S::$vector,
+                a: S::$vector,
+                b: S::$vector,
+            ) -> S::$vector {
+                simd.$add(sum, simd.$mul(a, b))
+            }
+            #[inline(always)]
+            fn vectors<S: Simd>(numbers: &[Self]) -> &[S::$vector] {
+                S::$view(numbers).0
+            }
+            #[inline(always)]
+            fn vectors_mut<S: Simd>(numbers: &mut [Self]) -> &mut [S::$vector] {
+                S::$view_mut(numbers).0
+            }
+        }
+    };
+}
+
+vectors!(f32, f32s, splat_f32s, add_f32s, mul_f32s, as_simd_f32s, as_mut_simd_f32s);
+vectors!(f64, f64s, splat_f64s, add_f64s, mul_f64s, as_simd_f64s, as_mut_simd_f64s);
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Mutex, PoisonError, RwLock};

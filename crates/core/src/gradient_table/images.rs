@@ -25,6 +25,7 @@ pub(super) fn cases() -> Vec<GradientCase> {
         bias: false,
         ..conv(4, (2, 3))
     });
+    let wide = Layer::Conv2d(Conv2d { padding: (1, 2).into(), ..conv(7, (2, 3)) });
     let pointwise = Layer::Conv2d(conv(3, (1, 1)));
     let overlapping =
         Pool2d { stride: Some((1, 2).into()), padding: (1, 1).into(), ..pool((2, 3)) };
@@ -39,6 +40,7 @@ pub(super) fn cases() -> Vec<GradientCase> {
         case("Conv2d, padding", image(2, 3, 6), &plain(&padded), Loss::Mse, 4),
         case("Conv2d, dilation", image(1, 8, 7), &plain(&dilated), Loss::Mse, 3),
         case("Conv2d, all options", image(1, 5, 6), &plain(&mixed), Loss::Mse, 3),
+        case("Conv2d, wide", image(2, 3, 17), &plain(&wide), Loss::Mse, 3),
         case("Conv2d, one pixel", image(2, 5, 4), &plain(&pointwise), Loss::Mse, 3),
         case("MaxPool2d", image(2, 7, 8), &pooled(MaxPool2d(pool((3, 2)))), Loss::Mse, 4),
         case("MaxPool2d, overlap", image(2, 4, 7), &pooled(MaxPool2d(overlapping)), Loss::Mse, 5),

@@ -94,8 +94,14 @@ impl Conv2d {
         if bias {
             graph.push_parameter(NewParameter::bias("bias", filters, (taps, fan_out)))?;
         }
-        let operation = ops::Conv2d { window, filters, taps, has_bias: bias };
-        graph.push(operation, &[input], first, Shape::Image { channels: filters, height, width })
+        let shape = Shape::Image { channels: filters, height, width };
+        match ops::DirectConv2d::if_quicker(window, channels, filters, bias) {
+            Some(operation) => graph.push(operation, &[input], first, shape),
+            None => {
+                let operation = ops::Conv2d { window, filters, taps, has_bias: bias };
+                graph.push(operation, &[input], first, shape)
+            }
+        }
     }
 }
 

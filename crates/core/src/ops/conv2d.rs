@@ -184,6 +184,8 @@ mod tests {
     fn agrees_with_the_seven_loops_of_its_definition() {
         let plain = Conv2d::new(4, 3);
         check([2, 5, 7], plain, (3, 5));
+        // Wide enough for rows of the image in place of columns.
+        check([3, 6, 20], Conv2d { padding: (1, 2).into(), ..plain }, (6, 22));
         check([1, 6, 9], Conv2d { kernel: (2, 3).into(), bias: false, ..plain }, (5, 7));
         check([3, 5, 7], Conv2d { padding: (2, 1).into(), ..plain }, (7, 7));
         check([2, 8, 7], Conv2d { stride: (3, 2).into(), ..plain }, (2, 3));

@@ -151,14 +151,16 @@ impl<T: Scalar> WithSimd for HalveBackward<'_, T> {
                 let outputs = y.iter().zip(dy);
                 for (((upper, lower), (dx_upper, dx_lower)), (&y, &dy)) in x.zip(dx).zip(outputs) {
                     // Without a branch, as every pixel is as likely as the next.
-                    let first = upper[0] == y;
-                    let second = !first & (upper[1] == y);
-                    let third = !(first | second) & (lower[0] == y);
-                    let fourth = !(first | second | third) & (lower[1] == y);
-                    dx_upper[0] = if first { dy } else { T::ZERO };
-                    dx_upper[1] = if second { dy } else { T::ZERO };
-                    dx_lower[0] = if third { dy } else { T::ZERO };
-                    dx_lower[1] = if fourth { dy } else { T::ZERO };
+                    let mut rest = dy;
+                    let mut take = |x: T| {
+                        let share = if x == y { rest } else { T::ZERO };
+                        rest = if x == y { T::ZERO } else { rest };
+                        share
+                    };
+                    dx_upper[0] = take(upper[0]);
+                    dx_upper[1] = take(upper[1]);
+                    dx_lower[0] = take(lower[0]);
+                    dx_lower[1] = take(lower[1]);
                 }
             }
         }
