@@ -38,7 +38,7 @@ impl GradientCheck {
 
 /// Compares the gradient of the program's loss on these samples with central differences, over
 /// every parameter; what `mode` draws is drawn alike each time. The program must hold its inputs
-/// (see [`Program::begin`]).
+/// (see [`Program::load`]).
 pub fn check_gradients(
     program: &mut Program<f64>,
     targets: Targets<'_, f64>,

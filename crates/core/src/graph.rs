@@ -174,7 +174,7 @@ impl<T: Scalar> Graph<T> {
                 self.layer = self.layers_begun;
                 self.layers_begun += 1;
             }
-            match layer.build(self, last) {
+            match T::build(layer, self, last) {
                 Ok(node) => last = node,
                 Err(message) => self.refuse(message),
             }

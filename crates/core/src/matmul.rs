@@ -27,7 +27,10 @@ const MOST_IN_ONE: usize = 1 << 27;
 /// Columns of such a part are a multiple of this.
 const LEAST_COLUMNS: usize = 128;
 
-/// `c = a b + beta c`, see [`scaled_matmul`].
+/// `c = a b + beta c`.
+///
+/// Shapes: `a` (M, K), `b` (K, N), `c` (M, N). Each may be a transposed view: nothing is copied.
+/// The bits depend on the shapes and the layouts only.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -40,10 +43,7 @@ pub fn matmul<T: Scalar>(
     scaled_matmul(T::ONE, a, b, beta, c);
 }
 
-/// `c = alpha a b + beta c`.
-///
-/// Shapes: `a` (M, K), `b` (K, N), `c` (M, N). Each may be a transposed view: nothing is copied.
-/// The bits depend on the shapes and the layouts only.
+/// `c = alpha a b + beta c`, else as [`matmul`].
 ///
 /// # Panics
 /// If the shapes do not fit.

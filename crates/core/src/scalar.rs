@@ -10,11 +10,34 @@ use crate::functions;
 use crate::simd;
 
 mod sealed {
+    use ndarray::{ArrayView2, ArrayViewMut2};
+
     use crate::blas::RustProduct;
     #[cfg(feature = "openblas")]
     use crate::blas::{BlasProduct, IN_DOUBLE, IN_SINGLE};
+    use crate::graph::{Graph, NodeId};
+    use crate::{Layer, Loss, Targets};
 
+    /// What is compiled once for each type, here: a generic function is compiled again in every
+    /// crate that calls it, and the kernels behind these take a minute.
     pub trait Sealed: Sized {
+        /// See [`Layer::build`].
+        fn build(layer: &Layer, graph: &mut Graph<Self>, input: NodeId) -> Result<NodeId, String>;
+        /// See [`Loss::share`].
+        fn share(
+            loss: &Loss,
+            z: ArrayView2<'_, Self>,
+            targets: Targets<'_, Self>,
+            total: f64,
+        ) -> f64;
+        /// See [`Loss::differentiate`].
+        fn differentiate(
+            loss: &Loss,
+            z: ArrayView2<'_, Self>,
+            targets: Targets<'_, Self>,
+            total: f64,
+            dz: ArrayViewMut2<'_, Self>,
+        ) -> f64;
         /// The product of matrices in Rust.
         fn rust_product() -> RustProduct<Self>;
         /// The product of matrices by OpenBLAS.
@@ -22,25 +45,49 @@ mod sealed {
         fn blas_product() -> BlasProduct<Self>;
     }
 
-    impl Sealed for f32 {
-        fn rust_product() -> RustProduct<Self> {
-            gemm_f32::gemm::f32::get_gemm_fn()
-        }
-        #[cfg(feature = "openblas")]
-        fn blas_product() -> BlasProduct<Self> {
-            IN_SINGLE
-        }
+    macro_rules! sealed {
+        ($type:ident, $rust_product:expr, $blas_product:expr) => {
+            impl Sealed for $type {
+                #[inline(never)]
+                fn build(
+                    layer: &Layer,
+                    graph: &mut Graph<Self>,
+                    input: NodeId,
+                ) -> Result<NodeId, String> {
+                    layer.build(graph, input)
+                }
+                #[inline(never)]
+                fn share(
+                    loss: &Loss,
+                    z: ArrayView2<'_, Self>,
+                    targets: Targets<'_, Self>,
+                    total: f64,
+                ) -> f64 {
+                    loss.compute_share(z, targets, total)
+                }
+                #[inline(never)]
+                fn differentiate(
+                    loss: &Loss,
+                    z: ArrayView2<'_, Self>,
+                    targets: Targets<'_, Self>,
+                    total: f64,
+                    dz: ArrayViewMut2<'_, Self>,
+                ) -> f64 {
+                    loss.compute_gradient(z, targets, total, dz)
+                }
+                fn rust_product() -> RustProduct<Self> {
+                    $rust_product
+                }
+                #[cfg(feature = "openblas")]
+                fn blas_product() -> BlasProduct<Self> {
+                    $blas_product
+                }
+            }
+        };
     }
 
-    impl Sealed for f64 {
-        fn rust_product() -> RustProduct<Self> {
-            gemm_f64::gemm::f64::get_gemm_fn()
-        }
-        #[cfg(feature = "openblas")]
-        fn blas_product() -> BlasProduct<Self> {
-            IN_DOUBLE
-        }
-    }
+    sealed!(f32, gemm_f32::gemm::f32::get_gemm_fn(), IN_SINGLE);
+    sealed!(f64, gemm_f64::gemm::f64::get_gemm_fn(), IN_DOUBLE);
 }
 
 /// A floating-point type that networks are made of: `f32` or `f64`, nothing else.

@@ -223,6 +223,29 @@ impl Loss {
         targets: Targets<'_, T>,
         total: f64,
     ) -> f64 {
+        T::share(self, z, targets, total)
+    }
+
+    /// The same share, and its gradient by `z` written to `dz` (N, K).
+    ///
+    /// # Panics
+    /// As [`Loss::value`].
+    pub fn differentiate<T: Scalar>(
+        &self,
+        z: ArrayView2<'_, T>,
+        targets: Targets<'_, T>,
+        total: f64,
+        dz: ArrayViewMut2<'_, T>,
+    ) -> f64 {
+        T::differentiate(self, z, targets, total, dz)
+    }
+
+    pub(crate) fn compute_share<T: Scalar>(
+        &self,
+        z: ArrayView2<'_, T>,
+        targets: Targets<'_, T>,
+        total: f64,
+    ) -> f64 {
         match self {
             Loss::HalfMse => half_mse::value(z, targets.values(), total),
             Loss::Mse => mse::value(z, targets.values(), total),
@@ -235,11 +258,7 @@ impl Loss {
         }
     }
 
-    /// The same share, and its gradient by `z` written to `dz` (N, K).
-    ///
-    /// # Panics
-    /// As [`Loss::value`].
-    pub fn differentiate<T: Scalar>(
+    pub(crate) fn compute_gradient<T: Scalar>(
         &self,
         z: ArrayView2<'_, T>,
         targets: Targets<'_, T>,
