@@ -1,14 +1,18 @@
 //! Why a command failed, and the exit code that scripts and schedulers act on.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use gradus_report::ReportError;
 use gradus_runner::bench::SweepError;
 use gradus_runner::{FileErrors, FolderError, StoreError};
 
+use crate::output::{command_line, counted, visible};
+use crate::signals::Signals;
+
 /// Exit codes: 1 a run or a check failed for good, 2 wrong use or wrong file, 3 two results that
-/// must be equal differ, 75 (`EX_TEMPFAIL`) try again.
+/// must be equal differ, 75 (`EX_TEMPFAIL`) try again, 128 and the signal's number when interrupted.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,
@@ -21,11 +25,53 @@ impl Failure {
         Self { message: format!("error: {}\n", message.into()), code: 2 }
     }
 
+    /// Wrong arguments, in the words of who parsed them.
+    pub(crate) fn arguments(message: String) -> Self {
+        Self { message, code: 2 }
+    }
+
+    /// Training was interrupted; this many of the plan's runs are there.
+    pub(crate) fn interrupted(signals: &Signals, here: usize, runs: usize, folder: &Path) -> Self {
+        let message = format!(
+            "interrupted: {here} of {} are finished and kept in {}; to carry on: {}\n",
+            counted(runs, "run"),
+            folder.display(),
+            command_line()
+        );
+        Self { message, code: signals.exit_code() }
+    }
+
+    /// A file that the user named cannot be written.
+    pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Self {
+        let help = "make room there, or name another file";
+        let message = format!("error: {}: not written: {error}; {help}\n", path.display());
+        Self { message, code: code_of(error) }
+    }
+
+    /// Stdout takes no more.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        let message = format!(
+            "error: stdout: {error}; what was to be printed is lost, results are kept; make room, \
+             or print elsewhere: {}\n",
+            command_line()
+        );
+        Self { message, code: code_of(error) }
+    }
+
     /// Prints the message to stderr and hands the exit code on.
     pub(crate) fn report(self) -> ExitCode {
         // Where nobody listens any more, the code still tells.
-        let _ = std::io::stderr().write_all(self.message.as_bytes());
+        let _ = io::stderr().write_all(visible(&self.message).as_bytes());
         ExitCode::from(self.code)
+    }
+}
+
+/// Whether the same command may succeed later, when there is room again, or is wrong as it stands.
+fn code_of(error: &io::Error) -> u8 {
+    use ErrorKind::{FileTooLarge, OutOfMemory, QuotaExceeded, ResourceBusy, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge | OutOfMemory | ResourceBusy => 75,
+        _ => 2,
     }
 }
 
@@ -53,7 +99,9 @@ impl From<FolderError> for Failure {
         match error {
             FolderError::Store(error) => error.into(),
             FolderError::Held { .. } => Self { message: format!("error: {error}\n"), code: 75 },
-            FolderError::Unusable { .. } => Self::usage(error.to_string()),
+            FolderError::Unusable { ref source, .. } => {
+                Self { message: format!("error: {error}\n"), code: code_of(source) }
+            }
         }
     }
 }
@@ -70,6 +118,6 @@ impl From<SweepError> for Failure {
 
 impl From<ReportError> for Failure {
     fn from(error: ReportError) -> Self {
-        Self { message: format!("error: {error}\n"), code: 2 }
+        Self { message: format!("error: {error}\n"), code: code_of(&error.source) }
     }
 }

@@ -5,6 +5,7 @@
 mod commands;
 mod failure;
 mod output;
+mod signals;
 mod training;
 
 use std::io::Write;
@@ -14,6 +15,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use commands::{bench, check, doctor, gradcheck, plan, report, run, weights};
+use failure::Failure;
+use output::print;
+use signals::Signals;
 
 /// Trains neural networks by backpropagation and runs declarative experiments.
 #[derive(Debug, Parser)]
@@ -79,18 +83,33 @@ struct ResultsPlace {
 fn main() -> ExitCode {
     quiet_workers();
     gradus_core::use_one_thread();
-    let arguments = Arguments::parse();
+    let signals = Signals::default();
+    signals.listen();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(said) => return told(&said).unwrap_or_else(Failure::report),
+    };
     let done = match arguments.command {
-        Command::Run(command) => command.run(),
+        Command::Run(command) => command.run(&signals),
         Command::Plan(command) => command.run(),
         Command::Report(command) => command.run(),
-        Command::Check(command) => command.run(),
+        Command::Check(command) => command.run(&signals),
         Command::Gradcheck(command) => command.run(),
         Command::Weights(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Doctor(command) => command.run(),
     };
-    done.unwrap_or_else(|failure| failure.report())
+    done.unwrap_or_else(Failure::report)
+}
+
+/// What is said in place of a command: help and version, or what is wrong with the arguments.
+fn told(said: &clap::Error) -> Result<ExitCode, Failure> {
+    let text = said.render().to_string();
+    if said.use_stderr() {
+        return Err(Failure::arguments(text));
+    }
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A panic in a worker is the outcome of its run and is reported as such; anywhere else it is a

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use gradus_runner::data::Dataset;
-use gradus_runner::{Folder, Plan, Presence, Tally, cores, train_runs};
+use gradus_runner::{Folder, Plan, Presence, Tally, Work, cores, train_runs};
 
 use crate::failure::Failure;
 use crate::output::say;
+use crate::signals::Signals;
 
 /// Which of the missing runs are trained, and how.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Training<'a> {
     /// Runs at the same time; by default one a core.
     pub(crate) jobs: Option<u16>,
@@ -17,6 +18,8 @@ pub(crate) struct Training<'a> {
     pub(crate) only: Option<&'a str>,
     /// Takes records with another stamp as they are.
     pub(crate) accept_stamp: bool,
+    /// What may end it early.
+    pub(crate) signals: &'a Signals,
 }
 
 impl Training<'_> {
@@ -33,13 +36,19 @@ impl Training<'_> {
             return Ok(Tally::default());
         }
         let jobs = self.jobs.map_or_else(cores, usize::from).min(missing.len());
-        let dataset = Cow::Owned(dataset);
-        let tally = train_runs(plan, dataset, &mut folder.store, &missing, stamp, jobs)?;
+        let interruption = &self.signals.interruption;
+        let work = Work { plan, positions: &missing, stamp, jobs, interruption };
+        let tally = train_runs(work, Cow::Owned(dataset), &mut folder.store)?;
         if tally.doubles > 0 {
             say(&format!(
                 "{} runs were trained by another process too, with equal bits",
                 tally.doubles
             ));
+        }
+        if tally.left > 0 {
+            let presence = folder.store.presence(plan, stamp)?;
+            let here = presence.iter().filter(|&&there| there == Presence::Here).count();
+            return Err(Failure::interrupted(self.signals, here, plan.len(), &folder.path));
         }
         Ok(tally)
     }

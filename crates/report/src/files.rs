@@ -1,8 +1,10 @@
 //! Files written whole or not at all, and the note of what a folder's report was drawn from.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use gradus_runner::write_whole;
 
 /// Name of the note: a line with the digest, then a line for each file.
 const NOTE: &str = ".report";
@@ -24,22 +26,10 @@ impl ReportError {
     }
 }
 
-/// Writes `bytes` under a temporary name in `folder`, flushes them, and renames.
+/// Writes a file of the report, whole or not at all.
 pub(crate) fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
     let path = folder.join(name);
-    // Two processes that draw into one folder must not write into one temporary file.
-    let temporary = folder.join(format!(".{name}.{}.new", std::process::id()));
-    let write = || {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)
-    };
-    write().map_err(|error| {
-        // What is left over is in nobody's way but takes room; the first error is the one to tell.
-        let _ = fs::remove_file(&temporary);
-        ReportError::new(&path, error)
-    })
+    write_whole(&path, bytes).map_err(|error| ReportError::new(&path, error))
 }
 
 /// What the folder's note says; empty where there is none.

@@ -6,6 +6,7 @@ use ndarray::{Axis, Slice};
 use crate::curves::Curves;
 use crate::data::Samples;
 use crate::experiment::Experiment;
+use crate::interruption::{Interrupted, Interruption};
 use crate::metric::Metric;
 use crate::score::Score;
 
@@ -20,17 +21,22 @@ pub(crate) struct Measured {
 
 /// Runs the program over all samples, as many at a time as it holds, and averages in row order.
 /// `scale` is what each target column was divided by, `penalty` that of the present weights.
+///
+/// # Errors
+/// When it is interrupted.
 pub(crate) fn evaluate<T: Scalar>(
     program: &mut Program<T>,
     samples: &Samples<T>,
     metrics: &[Metric],
     scale: &[f64],
     penalty: f64,
-) -> Measured {
+    interruption: &Interruption,
+) -> Result<Measured, Interrupted> {
     let rows = samples.rows();
     let (mut loss, mut weight) = (0.0, 0.0);
     let mut scores: Vec<Score> = metrics.iter().map(|&metric| Score::new(metric)).collect();
     for start in (0..rows).step_by(program.capacity()) {
+        interruption.check()?;
         let end = rows.min(start + program.capacity());
         let inputs = samples.inputs.slice_axis(Axis(0), Slice::from(start..end));
         program.load(inputs.view());
@@ -51,12 +57,19 @@ pub(crate) fn evaluate<T: Scalar>(
         Metric::PenalizedLoss => loss + penalty,
         _ => score.value(),
     };
-    Measured { loss, metrics: scores.iter().map(value).collect() }
+    Ok(Measured { loss, metrics: scores.iter().map(value).collect() })
 }
 
 /// The loss alone.
-pub(crate) fn evaluate_loss<T: Scalar>(program: &mut Program<T>, samples: &Samples<T>) -> f64 {
-    evaluate(program, samples, &[], &[], 0.0).loss
+///
+/// # Errors
+/// When it is interrupted.
+pub(crate) fn evaluate_loss<T: Scalar>(
+    program: &mut Program<T>,
+    samples: &Samples<T>,
+    interruption: &Interruption,
+) -> Result<f64, Interrupted> {
+    evaluate(program, samples, &[], &[], 0.0, interruption).map(|measured| measured.loss)
 }
 
 /// The judged metric at the last evaluation.

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::plan::Plan;
 use crate::store::{Store, StoreError};
+use crate::whole_file::remove_leftovers;
 
 /// Why a folder of results could not be taken.
 #[derive(Debug, Error)]
@@ -59,6 +60,7 @@ impl Folder {
         let path = out.join(&plan.experiment.name);
         let unusable = |source| FolderError::Unusable { path: path.clone(), source };
         fs::create_dir_all(&path).map_err(unusable)?;
+        remove_leftovers(&path);
         let claim = File::open(&path).map_err(unusable)?;
         let opened = match claim.try_lock() {
             Ok(()) => {

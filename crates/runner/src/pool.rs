@@ -14,11 +14,12 @@ use gradus_core::Scalar;
 use crate::data::{Dataset, Prepared};
 use crate::digest;
 use crate::experiment::{Experiment, Precision};
+use crate::interruption::{Interrupted, Interruption};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::record::{Outcome, RunRecord, Timing};
 use crate::store::{Store, StoreError};
-use crate::train::{Trained, train};
+use crate::train::{Trained, train_unless};
 
 /// The name that worker threads begin with; a panic in one of them is the outcome of its run.
 pub const WORKER_NAME: &str = "gradus-worker";
@@ -32,11 +33,28 @@ pub struct Tally {
     pub doubles: usize,
     /// Runs that failed for good.
     pub failed: usize,
+    /// Runs that were left out or left off because of an interruption.
+    pub left: usize,
 }
 
-/// Trains these positions of the plan, `jobs` at a time, in the order given. Results do not
-/// depend on `jobs`: a run is computed from its own streams of draws, in tiles that its shapes
-/// decide. All cores work, where jobs are fewer on tiles.
+/// What is to be trained, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Which runs of it, in the order in which they are begun.
+    pub positions: &'a [usize],
+    /// The present stamp.
+    pub stamp: &'a str,
+    /// Runs that are trained at the same time.
+    pub jobs: usize,
+    /// Ends training early; what is finished by then is made durable.
+    pub interruption: &'a Interruption,
+}
+
+/// Trains runs of a plan, some at a time. Results do not depend on how many: a run is computed
+/// from its own streams of draws, in tiles that its shapes decide. All cores work, where jobs are
+/// fewer on tiles.
 ///
 /// The rows as read are given up, if they are given to keep, as soon as the last seed's data has
 /// been made from them; that data with its last run. Positions in plan order, which goes seed
@@ -45,31 +63,19 @@ pub struct Tally {
 /// # Errors
 /// When a result could not be made durable; the runs that were reported are kept.
 pub fn train_runs(
-    plan: &Plan,
+    work: Work<'_>,
     dataset: Cow<'_, Dataset>,
     store: &mut Store,
-    positions: &[usize],
-    stamp: &str,
-    jobs: usize,
 ) -> Result<Tally, StoreError> {
-    let work = Work { plan, positions, stamp };
-    match plan.experiment.train.precision {
-        Precision::F32 => train_all::<f32>(work, dataset, store, jobs),
-        Precision::F64 => train_all::<f64>(work, dataset, store, jobs),
+    match work.plan.experiment.train.precision {
+        Precision::F32 => train_all::<f32>(work, dataset, store),
+        Precision::F64 => train_all::<f64>(work, dataset, store),
     }
 }
 
 /// Cores that this process may use.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// What is to be trained.
-#[derive(Clone, Copy)]
-struct Work<'a> {
-    plan: &'a Plan,
-    positions: &'a [usize],
-    stamp: &'a str,
 }
 
 type Finished = (RunRecord, Timing);
@@ -84,8 +90,9 @@ fn train_all<T: Scalar>(
     work: Work<'_>,
     dataset: Cow<'_, Dataset>,
     store: &mut Store,
-    jobs: usize,
 ) -> Result<Tally, StoreError> {
+    let _listening = work.interruption.listen();
+    let jobs = work.jobs;
     let progress = Progress::start(work.positions.len());
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(jobs.max(cores()))
@@ -108,10 +115,13 @@ fn train_all<T: Scalar>(
         writer.join().expect("the writer hands its errors back")
     });
     progress.finish();
-    tally
+    let mut tally = tally?;
+    tally.left = work.positions.len() - tally.written - tally.doubles;
+    Ok(tally)
 }
 
-/// One worker: the next run, until there is none or nobody takes the results any more.
+/// One worker: the next run, until there is none, or training is interrupted, or nobody takes the
+/// results any more.
 fn train_next<T: Scalar>(
     work: Work<'_>,
     next: &AtomicUsize,
@@ -119,20 +129,27 @@ fn train_next<T: Scalar>(
     sender: SyncSender<Finished>,
 ) {
     while let Some(&position) = work.positions.get(next.fetch_add(1, Ordering::Relaxed)) {
-        if sender.send(train_one(work, position, data)).is_err() {
+        let Ok(finished) = train_one(work, position, data) else { return };
+        if sender.send(finished).is_err() {
             return;
         }
     }
 }
 
-fn train_one<T: Scalar>(work: Work<'_>, position: usize, data: &SharedData<'_, T>) -> Finished {
-    let Work { plan, stamp, .. } = work;
+fn train_one<T: Scalar>(
+    work: Work<'_>,
+    position: usize,
+    data: &SharedData<'_, T>,
+) -> Result<Finished, Interrupted> {
+    let Work { plan, stamp, interruption, .. } = work;
+    interruption.check()?;
     let seed = plan.seed(position);
     let experiment = plan.experiment_at(plan.cell(position));
     let prepared = data.get(seed);
     let started = Instant::now();
-    let trained = catch_unwind(AssertUnwindSafe(|| train(&experiment, seed, &prepared)))
-        .unwrap_or_else(|panic| failed(&panic));
+    let train = || train_unless(interruption, &experiment, seed, &prepared);
+    let trained =
+        catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| Ok(failed(&panic)))?;
     let timing = Timing { seconds: started.elapsed().as_secs_f64() };
     let record = RunRecord {
         key: plan.keys[position].clone(),
@@ -150,7 +167,7 @@ fn train_one<T: Scalar>(work: Work<'_>, position: usize, data: &SharedData<'_, T
         arrays: trained.arrays,
         weights_digest: digest::of(&trained.weights),
     };
-    (record, timing)
+    Ok((record, timing))
 }
 
 /// A panic in one run is that run's outcome; the others go on.

@@ -12,8 +12,9 @@ use crate::batch::{Batch, gather};
 use crate::constant::constant_loss;
 use crate::curves::Curves;
 use crate::data::Prepared;
-use crate::evaluate::{evaluate, evaluate_loss, judged};
-use crate::experiment::{Experiment, Order, Quantity};
+use crate::evaluate::{Measured, evaluate, evaluate_loss, judged};
+use crate::experiment::{Experiment, Order, Part, Quantity};
+use crate::interruption::{Interrupted, Interruption};
 use crate::record::{Curve, NamedArray, Outcome};
 use crate::sharpness::sharpness;
 use crate::stop::{Epoch, Stopper};
@@ -49,20 +50,28 @@ pub struct Trained {
 /// # Panics
 /// If the experiment was not checked against the data (see [`crate::File`]).
 pub fn train<T: Scalar>(experiment: &Experiment, seed: u64, data: &Prepared<T>) -> Trained {
+    let trained = train_unless(&Interruption::default(), experiment, seed, data);
+    trained.expect("nobody has this one to interrupt it by")
+}
+
+/// [`train`], unless it is interrupted.
+///
+/// # Errors
+/// When it is interrupted.
+///
+/// # Panics
+/// As [`train`].
+pub(crate) fn train_unless<T: Scalar>(
+    interruption: &Interruption,
+    experiment: &Experiment,
+    seed: u64,
+    data: &Prepared<T>,
+) -> Result<Trained, Interrupted> {
     let mut run = Run::start(experiment, seed, data);
-    let mut order: Vec<u32> = (0..data.train.rows() as u32).collect();
-    run.evaluate(0);
-    run.measure_sharpness(0);
-    let diverged = loop {
-        let epoch = run.clock.step / run.clock.steps_per_epoch;
-        let failure = run.train_epoch(&mut order);
-        run.end_epoch(epoch + 1, failure.is_none());
-        if failure.is_some() || run.is_done() {
-            run.measure_sharpness(epoch + 1);
-            break failure;
-        }
-    };
-    run.finish(diverged)
+    // An interruption leaves the run between two steps: an epoch whose steps are done and that was
+    // still being evaluated has not ended.
+    let outcome = run.train(interruption)?;
+    Ok(run.finish(outcome))
 }
 
 /// Every epoch has an order of its own, a function of seed and epoch and not of the order before;
@@ -140,7 +149,8 @@ impl<'a, T: Scalar> Run<'a, T> {
             weights.put_into(&mut program);
         }
         let outputs = program.output_width();
-        let initial_loss = evaluate_loss(&mut program, &data.train);
+        let initial_loss = evaluate_loss(&mut program, &data.train, &Interruption::default())
+            .expect("nobody has this one to interrupt it by");
         let constant_loss = constant_loss(&experiment.loss, &data.train, outputs);
         // What begins below a constant prediction, with the weights of another run, has not
         // diverged before it is worse than that.
@@ -191,15 +201,46 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.clock.step
     }
 
+    /// All that there is to do, and how it ended.
+    fn train(&mut self, interruption: &Interruption) -> Result<Outcome, Interrupted> {
+        let mut order: Vec<u32> = (0..self.data.train.rows() as u32).collect();
+        self.evaluate(0, interruption)?;
+        self.measure_sharpness(0);
+        loop {
+            let epoch = self.clock.step / self.clock.steps_per_epoch;
+            let broken = self.train_epoch(&mut order, interruption)?;
+            self.end_epoch(epoch + 1, broken.is_none(), interruption)?;
+            if broken.is_some() || self.is_done() {
+                let outcome = broken.map_or_else(|| self.outcome(interruption), Ok)?;
+                self.measure_sharpness(epoch + 1);
+                return Ok(outcome);
+            }
+        }
+    }
+
     /// The steps of one epoch; `order` has a place for each training row, to draw in. Nothing is
     /// evaluated. Returns how the run broke, if it did.
-    pub fn train_epoch(&mut self, order: &mut [u32]) -> Option<Outcome> {
+    ///
+    /// # Errors
+    /// When it is interrupted, between two steps.
+    pub fn train_epoch(
+        &mut self,
+        order: &mut [u32],
+        interruption: &Interruption,
+    ) -> Result<Option<Outcome>, Interrupted> {
         if self.experiment.train.order == Order::Shuffled {
             let epoch = self.clock.step / self.clock.steps_per_epoch;
             shuffle(order, self.batch_rows, self.seed, epoch);
         }
         let used = &order[..self.experiment.train.rows_per_epoch(order.len())];
-        used.chunks(self.batch_rows).find_map(|rows| self.step(rows))
+        for rows in used.chunks(self.batch_rows) {
+            interruption.check()?;
+            let broken = self.step(rows);
+            if broken.is_some() {
+                return Ok(broken);
+            }
+        }
+        Ok(None)
     }
 
     /// Steps 2 to 5 on these training rows: forward, loss, backward, update. Returns how the run
@@ -253,18 +294,24 @@ impl<'a, T: Scalar> Run<'a, T> {
         Outcome::Diverged { step, quantity: "parameter not finite".into(), layer }
     }
 
-    /// At the running mean of the parameters, where the optimizer keeps one.
-    fn evaluate(&mut self, epoch: u64) {
+    /// At the running mean of the parameters, where the optimizer keeps one. All parts or none:
+    /// what is interrupted is evaluated again from the start.
+    fn evaluate(&mut self, epoch: u64, interruption: &Interruption) -> Result<(), Interrupted> {
         let when = (epoch, self.clock.step);
         let (metrics, scale) = (self.experiment.metrics(), &self.data.target_scale);
         self.stepper.swap_averaged(&mut self.program.parameters);
         let penalty = self.penalty();
-        for &part in self.experiment.evaluated() {
+        let of_part = |&part: &Part| {
             let samples = self.data.part(part).expect("evaluated parts were checked to exist");
-            let measured = evaluate(&mut self.program, samples, metrics, scale, penalty);
-            self.curves.push_evaluation(when, part, &measured);
-        }
+            evaluate(&mut self.program, samples, metrics, scale, penalty, interruption)
+        };
+        let parts = self.experiment.evaluated();
+        let measured: Result<Vec<Measured>, Interrupted> = parts.iter().map(of_part).collect();
         self.stepper.swap_averaged(&mut self.program.parameters);
+        for (&part, measured) in parts.iter().zip(&measured?) {
+            self.curves.push_evaluation(when, part, measured);
+        }
+        Ok(())
     }
 
     fn measure_sharpness(&mut self, epoch: u64) {
@@ -278,7 +325,16 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Between two epochs: writes down what was measured, shows the schedule the judged metric, asks
     /// the rules that stop.
-    fn end_epoch(&mut self, epoch: u64, is_sound: bool) {
+    fn end_epoch(
+        &mut self,
+        epoch: u64,
+        is_sound: bool,
+        interruption: &Interruption,
+    ) -> Result<(), Interrupted> {
+        // First, so that what is interrupted here has not ended its epoch.
+        if is_sound {
+            self.evaluate(epoch, interruption)?;
+        }
         let when = (epoch, self.clock.step);
         let running_loss = self.epoch_loss / self.epoch_rows as f64;
         let penalty = self.epoch_penalty / self.epoch_rows as f64;
@@ -288,9 +344,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         let first = self.epoch_first_above.take().unwrap_or(self.clock.step);
         self.first_above = is_above.then(|| self.first_above.unwrap_or(first));
         if is_sound {
-            self.evaluate(epoch);
             self.observe();
         }
+        Ok(())
     }
 
     fn observe(&mut self) {
@@ -322,25 +378,27 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// The training loss that the rule of divergence looks at: the mean over the last window, or
     /// all of it at the end, where the last epoch was cut short and its few batches say little, or
     /// where training drops units and so sees a larger loss than the one at the start.
-    fn loss_at_end(&mut self) -> f64 {
+    fn loss_at_end(&mut self, interruption: &Interruption) -> Result<f64, Interrupted> {
         let is_whole = self.clock.step.is_multiple_of(self.clock.steps_per_epoch);
         if is_whole && !self.program.trains_otherwise() {
-            return self.curves.running_loss_over(self.experiment.train.window);
+            return Ok(self.curves.running_loss_over(self.experiment.train.window));
         }
-        evaluate_loss(&mut self.program, &self.data.train)
+        evaluate_loss(&mut self.program, &self.data.train, interruption)
     }
 
-    fn finish(mut self, diverged: Option<Outcome>) -> Trained {
-        let outcome = diverged.unwrap_or_else(|| {
-            if self.loss_at_end() > self.bound {
-                let step = self.first_above.unwrap_or(self.clock.step);
-                Outcome::Diverged { step, quantity: "loss above the bound".into(), layer: None }
-            } else if self.curves.least_training_loss() < self.constant_loss {
-                Outcome::Trained
-            } else {
-                Outcome::Stalled
-            }
-        });
+    /// How a run ended whose values are all finite.
+    fn outcome(&mut self, interruption: &Interruption) -> Result<Outcome, Interrupted> {
+        Ok(if self.loss_at_end(interruption)? > self.bound {
+            let step = self.first_above.unwrap_or(self.clock.step);
+            Outcome::Diverged { step, quantity: "loss above the bound".into(), layer: None }
+        } else if self.curves.least_training_loss() < self.constant_loss {
+            Outcome::Trained
+        } else {
+            Outcome::Stalled
+        })
+    }
+
+    fn finish(mut self, outcome: Outcome) -> Trained {
         self.stepper.swap_averaged(&mut self.program.parameters);
         let parameters = &self.program.parameters;
         let keeps_weights = self.experiment.records(Quantity::Weights);

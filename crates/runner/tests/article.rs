@@ -5,7 +5,9 @@ use std::path::Path;
 
 use gradus_core::{Graph, Initialization, Initializer, Layer, Loss, Mode, Program, Shape, Targets};
 use gradus_optim::{Clock, Optimizer};
-use gradus_runner::{File, Folder, Outcome, PlannedRun, Results, stamp, train_runs};
+use gradus_runner::{
+    File, Folder, Interruption, Outcome, PlannedRun, Results, Work, stamp, train_runs,
+};
 use ndarray::arr2;
 
 /// Trains a shipped experiment in a folder of its own.
@@ -16,10 +18,12 @@ fn run(name: &str) -> Results {
     let out = tempfile::tempdir().expect("a temporary folder");
     let mut folder = Folder::take(out.path(), &file.plan).expect("nobody else is there");
     let positions: Vec<usize> = (0..file.plan.len()).collect();
-    let dataset = Cow::Borrowed(&file.dataset);
-    train_runs(&file.plan, dataset, &mut folder.store, &positions, &stamp(), 2)
+    let (stamp, interruption) = (stamp(), &Interruption::default());
+    let (plan, positions) = (&file.plan, positions.as_slice());
+    let work = Work { plan, positions, stamp: &stamp, jobs: 2, interruption };
+    train_runs(work, Cow::Borrowed(&file.dataset), &mut folder.store)
         .expect("the store is writable");
-    folder.store.results(&file.plan, &stamp()).expect("the store is readable")
+    folder.store.results(plan, &stamp).expect("the store is readable")
 }
 
 fn rate(run: &PlannedRun) -> f64 {

@@ -6,7 +6,9 @@ use std::fs;
 
 use gradus_core::Scalar;
 use gradus_runner::data::Prepared;
-use gradus_runner::{File, Folder, Outcome, Results, RunRecord, Store, stamp, train_runs};
+use gradus_runner::{
+    File, Folder, Interruption, Outcome, Results, RunRecord, Store, Work, stamp, train_runs,
+};
 
 /// Products with sides above 7 go by BLAS, and the largest rate blows up.
 const SWEEP: &str = r#"// Are the bits the same?
@@ -34,18 +36,13 @@ fn read(text: &str) -> File {
 fn train(file: &File, positions: &[usize], jobs: usize) -> Results {
     let out = tempfile::tempdir().expect("a temporary folder");
     let mut folder = Folder::take(out.path(), &file.plan).expect("nobody else is there");
-    let tally = train_runs(
-        &file.plan,
-        Cow::Borrowed(&file.dataset),
-        &mut folder.store,
-        positions,
-        &stamp(),
-        jobs,
-    )
-    .expect("writable");
+    let (stamp, interruption) = (stamp(), &Interruption::default());
+    let work = Work { plan: &file.plan, positions, stamp: &stamp, jobs, interruption };
+    let tally = train_runs(work, Cow::Borrowed(&file.dataset), &mut folder.store);
+    let tally = tally.expect("writable");
     assert_eq!((tally.written, tally.doubles, tally.failed), (positions.len(), 0, 0));
     let store: &Store = &folder.store;
-    store.results(&file.plan, &stamp()).expect("readable")
+    store.results(&file.plan, &stamp).expect("readable")
 }
 
 /// A record as text that tells every two doubles apart but NaNs by their payload.

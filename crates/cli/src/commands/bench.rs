@@ -60,13 +60,13 @@ impl Bench {
         let pace = Pace::USUAL;
         let mut lines = Vec::new();
         if !self.json {
-            print(HEADER);
+            print(HEADER)?;
         }
         for workload in chosen {
             let threads = self.threads_of(&workload);
             if workload.name == SWEEP.name {
                 for jobs in threads {
-                    self.take(sweep(jobs, pace)?, &mut lines);
+                    self.take(sweep(jobs, pace)?, &mut lines)?;
                 }
                 continue;
             }
@@ -75,25 +75,30 @@ impl Bench {
                 let measured = measure_steps(&subject, threads, pace);
                 let (rate, floor) = (measured.rate, measured.floor);
                 let line = Line { workload: workload.name, threads, rate, floor, seconds: None };
-                self.take([line], &mut lines);
+                self.take([line], &mut lines)?;
             }
         }
         if self.json {
-            print_json(&document(&lines));
+            print_json(&document(&lines))?;
         } else {
-            print(&seconds(&lines));
+            print(&seconds(&lines))?;
         }
         Ok(exit(false))
     }
 
     /// Shows what has been measured at once: the next takes a while.
-    fn take(&self, new: impl IntoIterator<Item = Line>, lines: &mut Vec<Line>) {
+    fn take(
+        &self,
+        new: impl IntoIterator<Item = Line>,
+        lines: &mut Vec<Line>,
+    ) -> Result<(), Failure> {
         for line in new {
             if !self.json {
-                print(&row(&line));
+                print(&row(&line))?;
             }
             lines.push(line);
         }
+        Ok(())
     }
 
     fn threads_of(&self, workload: &Workload) -> Vec<usize> {

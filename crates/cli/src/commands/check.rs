@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::ResultsPlace;
 use crate::failure::Failure;
-use crate::output::{counted, exit, json_number, print, print_json, say};
+use crate::output::{counted, exit, json_number, print, print_json, say, write_file};
+use crate::signals::Signals;
 use crate::training::Training;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -61,12 +62,16 @@ struct Checked {
 }
 
 impl CheckCommand {
-    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, signals: &Signals) -> Result<ExitCode, Failure> {
         let files = if self.files.is_empty() { with_checks()? } else { self.files.clone() };
         let mut outcome = Outcome::default();
         for path in &files {
             // One wrong file must not hide what the others hold.
-            if let Err(failure) = self.check(path, &mut outcome)
+            let checked = self.check(path, signals, &mut outcome);
+            if signals.interruption.is_asked() {
+                return checked.map(|()| ExitCode::from(signals.exit_code()));
+            }
+            if let Err(failure) = checked
                 && let Some(earlier) = outcome.refused.replace(failure)
             {
                 earlier.report();
@@ -76,14 +81,14 @@ impl CheckCommand {
         let (all, held) = (lines().count(), lines().filter(|line| line.holds).count());
         let n_skipped = outcome.skipped.len();
         if self.results.json {
-            print_json(&as_json(&outcome));
+            print_json(&as_json(&outcome))?;
         } else {
             for (path, _) in &outcome.skipped {
-                print(&format!("{}: skipped, its data is not here\n", path.display()));
+                print(&format!("{}: skipped, its data is not here\n", path.display()))?;
             }
             let claims = counted(all, "claim");
             let skipped = counted(n_skipped, "file");
-            print(&format!("{claims}: {held} held, {} failed; {skipped} skipped\n", all - held));
+            print(&format!("{claims}: {held} held, {} failed; {skipped} skipped\n", all - held))?;
         }
         if let Some(refused) = outcome.refused {
             return Err(refused);
@@ -99,7 +104,7 @@ impl CheckCommand {
         Ok(exit(held < all || !is_expected))
     }
 
-    fn check(&self, path: &Path, outcome: &mut Outcome) -> Result<(), Failure> {
+    fn check(&self, path: &Path, signals: &Signals, outcome: &mut Outcome) -> Result<(), Failure> {
         let file = match File::read(path, self.data.as_deref()) {
             Err(errors) if errors.only_missing_data => {
                 outcome.skipped.push((path.to_path_buf(), errors.text));
@@ -116,7 +121,8 @@ impl CheckCommand {
         }
         let mut folder = Folder::take(&self.results.out, &file.plan)?;
         let stamp = stamp();
-        let training = Training { jobs: self.jobs, only: None, accept_stamp: self.accept_stamp };
+        let (jobs, accept_stamp) = (self.jobs, self.accept_stamp);
+        let training = Training { jobs, only: None, accept_stamp, signals };
         say(&format!("{}: {}", path.display(), counted(file.plan.len(), "run")));
         let File { plan, dataset, .. } = file;
         let tally = training.train(&plan, dataset, &mut folder, &stamp)?;
@@ -124,7 +130,7 @@ impl CheckCommand {
         let findings = judge_checks(&results);
         let case = CheckedCase::new(&path.display().to_string(), &results, &findings);
         if !self.results.json {
-            print(&format!("{}\n", case.table()));
+            print(&format!("{}\n", case.table()))?;
         }
         outcome.checked.push(Checked { case, findings, trained: tally.written });
         Ok(())
@@ -179,9 +185,7 @@ fn write(page: &Path, files: &[PathBuf], outcome: &Outcome) -> Result<(), Failur
     let command = format!("cargo xtask check --write {} {}", page.display(), names.join(" "));
     let cases: Vec<CheckedCase> =
         outcome.checked.iter().map(|checked| checked.case.clone()).collect();
-    fs::write(page, results_page(&cases, &command)).map_err(|error| {
-        Failure::usage(format!("{}: {error}; name a file that can be written", page.display()))
-    })
+    write_file(page, results_page(&cases, &command).as_bytes())
 }
 
 fn as_json(outcome: &Outcome) -> Value {

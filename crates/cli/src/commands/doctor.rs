@@ -25,13 +25,13 @@ impl Doctor {
             let stamp = stamp();
             print_json(&json!({
                 "version": version, "matrix_product": product, "stamp": stamp, "cores": cores,
-            }));
+            }))?;
         } else {
             print(&format!(
                 "gradus          {version}\nmatrix product  {product}\nstamp           {}\n\
                  workers         {cores} (one run each; each product uses one thread)\n",
                 stamp()
-            ));
+            ))?;
         }
         Ok(exit(false))
     }

@@ -55,12 +55,12 @@ impl Gradcheck {
                 if self.json {
                     documents.push(as_json(&file, &cell));
                 } else {
-                    print(&as_text(&file, &cell));
+                    print(&as_text(&file, &cell))?;
                 }
             }
         }
         if self.json {
-            print_json(&documents.into());
+            print_json(&documents.into())?;
         }
         refused.map_or(Ok(exit(failed)), Err)
     }

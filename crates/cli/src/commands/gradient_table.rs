@@ -1,7 +1,6 @@
 //! `gradcheck --all`: every layer and loss of the catalogue against finite differences.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,7 +9,7 @@ use gradus_optim::penalty_table;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output::{exit, json_number, print, print_json};
+use crate::output::{exit, json_number, print, print_json, write_file};
 
 /// In training and in evaluation: what is drawn in a step is drawn alike each time.
 const MODES: [(&str, Mode); 2] =
@@ -47,19 +46,17 @@ pub(crate) fn run(json: bool, page: Option<&Path>) -> Result<ExitCode, Failure> 
     families.push(("penalties", penalties.collect()));
     if !json {
         for (family, rows) in &families {
-            print(&format!("{family}\n{}\n", table(rows)));
+            print(&format!("{family}\n{}\n", table(rows)))?;
         }
     }
     let rows = || families.iter().flat_map(|(_, rows)| rows);
     if json {
-        print_json(&rows().map(as_json).collect::<Vec<_>>().into());
+        print_json(&rows().map(as_json).collect::<Vec<_>>().into())?;
     } else {
-        print(&summary(&families));
+        print(&summary(&families))?;
     }
     if let Some(path) = page {
-        fs::write(path, markdown(&families, path)).map_err(|error| {
-            Failure::usage(format!("{}: {error}; name a file that can be written", path.display()))
-        })?;
+        write_file(path, markdown(&families, path).as_bytes())?;
     }
     Ok(exit(rows().any(|row| !row.passed)))
 }

@@ -28,9 +28,9 @@ impl PlanCommand {
         };
         let estimate = estimate(&file, &presence);
         if self.place.results.json {
-            print_json(&as_json(plan, &presence, estimate));
+            print_json(&as_json(plan, &presence, estimate))?;
         } else {
-            print(&as_text(plan, &presence, estimate));
+            print(&as_text(plan, &presence, estimate))?;
         }
         Ok(exit(false))
     }

@@ -33,11 +33,11 @@ impl ReportCommand {
         let results = store.results(&plan, &stamp())?;
         let report = write_report(&results, &folder)?;
         if self.place.json {
-            print_json(&json!({ "verdict": report.verdict, "files": report.files }));
+            print_json(&json!({ "verdict": report.verdict, "files": report.files }))?;
         } else {
             let state = if report.unchanged { "unchanged" } else { "written" };
             let page = folder.join("report.md");
-            print(&format!("{}\nreport {state}: {}\n", report.verdict, page.display()));
+            print(&format!("{}\nreport {state}: {}\n", report.verdict, page.display()))?;
         }
         Ok(exit(false))
     }

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::Place;
 use crate::failure::Failure;
 use crate::output::{counted, exit, print, print_json};
+use crate::signals::Signals;
 use crate::training::Training;
 
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+    pub(crate) fn run(self, signals: &Signals) -> Result<ExitCode, Failure> {
         let File { plan, dataset, .. } = File::read(&self.place.file, self.place.data.as_deref())?;
         self.check_only(&plan.keys)?;
         let mut folder = Folder::take(&self.place.results.out, &plan)?;
@@ -41,6 +42,7 @@ impl Run {
             jobs: self.jobs,
             only: self.only.as_deref(),
             accept_stamp: self.accept_stamp,
+            signals,
         };
         let tally = training.train(&plan, dataset, &mut folder, &stamp)?;
         let outcomes = counts(&folder.store.outcomes(&plan, &stamp)?);
@@ -60,16 +62,16 @@ impl Run {
                 "outcomes": outcomes,
                 "verdict": verdict,
                 "files": report.as_ref().map(|report| &report.files),
-            }));
+            }))?;
         } else {
             let of_each: Vec<String> =
                 outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
             let runs = counted(plan.len(), "run");
-            print(&format!("{runs}: {}\n", of_each.join(", ")));
+            print(&format!("{runs}: {}\n", of_each.join(", ")))?;
             if let (Some(verdict), Some(report)) = (verdict, &report) {
                 let state = if report.unchanged { "unchanged" } else { "written" };
                 let page = folder.path.join("report.md");
-                print(&format!("{verdict}\nreport {state}: {}\n", page.display()));
+                print(&format!("{verdict}\nreport {state}: {}\n", page.display()))?;
             }
         }
         Ok(exit(tally.failed > 0))

@@ -1,6 +1,5 @@
 //! `weights`: the final weights of a run as a safetensors file.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +9,7 @@ use serde_json::json;
 
 use crate::ResultsPlace;
 use crate::failure::Failure;
-use crate::output::{exit, print, print_json};
+use crate::output::{exit, print, print_json, write_file};
 
 #[derive(Debug, Args)]
 pub(crate) struct WeightsCommand {
@@ -56,16 +55,12 @@ impl WeightsCommand {
         };
         let unusable = |error: String| Failure::usage(format!("{}: {error}", self.to.display()));
         let bytes = safetensors_bytes(arrays, plan.experiment.train.precision).map_err(unusable)?;
-        // Whole or not at all.
-        let mut part = self.to.clone().into_os_string();
-        part.push(".part");
-        let written = fs::write(&part, &bytes).and_then(|()| fs::rename(&part, &self.to));
-        written.map_err(|error| unusable(error.to_string()))?;
+        write_file(&self.to, &bytes)?;
         if self.place.json {
-            print_json(&json!({ "key": key, "file": self.to, "tensors": arrays.len() }));
+            print_json(&json!({ "key": key, "file": self.to, "tensors": arrays.len() }))?;
         } else {
             let (count, path) = (arrays.len(), self.to.display());
-            print(&format!("{count} tensors of run {key} written: {path}\n"));
+            print(&format!("{count} tensors of run {key} written: {path}\n"))?;
         }
         Ok(exit(false))
     }

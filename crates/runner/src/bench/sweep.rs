@@ -14,7 +14,8 @@ use super::rates::{Pace, Spread, in_turns, seconds};
 use super::workloads::{SWEEP, SWEPT, WORKLOADS};
 use crate::file::{File, FileErrors};
 use crate::folder::{Folder, FolderError};
-use crate::pool::train_runs;
+use crate::interruption::Interruption;
+use crate::pool::{Work, train_runs};
 use crate::stamp::stamp;
 use crate::store::StoreError;
 
@@ -114,13 +115,15 @@ fn warm(text: &str, jobs: usize, pace: Pace) -> Result<(Sweep, Spread), SweepErr
     let place = Place::new(text)?;
     let file = File::read(&place.file, None)?;
     let (stamp, positions) = (stamp(), Vec::from_iter(0..file.plan.len()));
+    let interruption = &Interruption::default();
+    let work = Work { plan: &file.plan, positions: &positions, stamp: &stamp, jobs, interruption };
     let mut taken = Vec::new();
     for repetition in 0..=pace.repetitions {
         let mut folder = Folder::take(&place.results(repetition), &file.plan)?;
         let mut tally = Ok(Default::default());
         let time = seconds(|| {
             let rows = Cow::Borrowed(&file.dataset);
-            tally = train_runs(&file.plan, rows, &mut folder.store, &positions, &stamp, jobs);
+            tally = train_runs(work, rows, &mut folder.store);
         });
         tally?;
         taken.push(time);
