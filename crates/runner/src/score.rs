@@ -153,11 +153,12 @@ fn predicted<T: Scalar>(outputs: ArrayView1<'_, T>) -> usize {
     if outputs.len() == 1 {
         return usize::from(outputs[0] > T::ZERO);
     }
-    let mut best = 0;
-    for (index, value) in outputs.iter().enumerate() {
-        if *value > outputs[best] {
-            best = index;
-        }
+    // Both in registers: whether a random output is the largest so far, no branch can foresee.
+    let (mut best, mut largest) = (0, outputs[0]);
+    for (index, &output) in outputs.iter().enumerate() {
+        let is_larger = output > largest;
+        best = if is_larger { index } else { best };
+        largest = if is_larger { output } else { largest };
     }
     best
 }
