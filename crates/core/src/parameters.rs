@@ -85,13 +85,16 @@ impl<T: Scalar> Parameters<T> {
         }
     }
 
-    /// Bytes of all values, little-endian, in order: what a digest of the weights is taken over.
-    pub fn value_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.values.len() * size_of::<T>());
-        for &value in &self.values {
-            value.extend_bytes(&mut bytes);
+    /// Bytes of all values, little-endian, in order and in pieces of a few thousand: what a digest
+    /// of the weights is taken over, without a second copy of them.
+    pub fn value_bytes(&self, mut take: impl FnMut(&[u8])) {
+        const VALUES: usize = 1024;
+        let mut bytes = Vec::with_capacity(VALUES * size_of::<T>());
+        for values in self.values.chunks(VALUES) {
+            bytes.clear();
+            values.iter().for_each(|value| value.extend_bytes(&mut bytes));
+            take(&bytes);
         }
-        bytes
     }
 
     /// The first range that holds a value that is not finite.

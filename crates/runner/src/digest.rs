@@ -1,5 +1,6 @@
 //! SHA-256 as hexadecimal text, over parts that cannot run into each other.
 
+use gradus_core::{Parameters, Scalar};
 use sha2::{Digest as _, Sha256};
 
 /// A digest at work.
@@ -48,6 +49,14 @@ pub(crate) fn add_words<const N: usize>(hasher: &mut Sha256, words: impl Iterato
         }
     }
     hasher.update(&block[..filled]);
+}
+
+/// The digest of a network's parameters, that of their bytes as one piece.
+pub(crate) fn of_values<T: Scalar>(parameters: &Parameters<T>) -> String {
+    let mut digest = Digest::default();
+    digest.0.update(((parameters.values.len() * size_of::<T>()) as u64).to_le_bytes());
+    parameters.value_bytes(|bytes| digest.0.update(bytes));
+    digest.finish()
 }
 
 /// The digest of one piece of bytes.

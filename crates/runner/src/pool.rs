@@ -12,7 +12,6 @@ use std::time::Instant;
 use gradus_core::Scalar;
 
 use crate::data::{Dataset, Prepared};
-use crate::digest;
 use crate::experiment::{Experiment, Precision};
 use crate::interruption::{Interrupted, Interruption};
 use crate::plan::Plan;
@@ -165,7 +164,7 @@ fn train_one<T: Scalar>(
         constant_loss: trained.constant_loss,
         curves: trained.curves,
         arrays: trained.arrays,
-        weights_digest: digest::of(&trained.weights),
+        weights_digest: trained.weights_digest,
     };
     Ok((record, timing))
 }
@@ -184,7 +183,7 @@ fn failed(panic: &Box<dyn std::any::Any + Send>) -> Trained {
         constant_loss: f64::NAN,
         curves: Vec::new(),
         arrays: Vec::new(),
-        weights: Vec::new(),
+        weights_digest: String::new(),
     }
 }
 

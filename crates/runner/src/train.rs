@@ -12,6 +12,7 @@ use crate::batch::{Batch, gather};
 use crate::constant::constant_loss;
 use crate::curves::Curves;
 use crate::data::Prepared;
+use crate::digest;
 use crate::evaluate::{Measured, evaluate, evaluate_loss, judged};
 use crate::experiment::{Experiment, Order, Part, Quantity};
 use crate::interruption::{Interrupted, Interruption};
@@ -41,8 +42,9 @@ pub struct Trained {
     pub curves: Vec<Curve>,
     /// The final parameters, or their running mean, where the file asks for them.
     pub arrays: Vec<NamedArray>,
-    /// The final parameters, or their running mean, as bytes.
-    pub weights: Vec<u8>,
+    /// SHA-256 of the final parameters, or of their running mean: of the number of their bytes
+    /// (64 bits), then the bytes, all little-endian.
+    pub weights_digest: String,
 }
 
 /// Trains one run of a resolved experiment on prepared data.
@@ -411,7 +413,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             initial_loss: self.initial_loss,
             constant_loss: self.constant_loss,
             arrays: if keeps_weights { arrays(&self.program) } else { Vec::new() },
-            weights: parameters.value_bytes(),
+            weights_digest: digest::of_values(parameters),
             curves: self.curves.finish(),
         }
     }
