@@ -22,9 +22,11 @@ const PAGE: &str = "docs/FAULTS.md";
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Nearly all of the time is compiling what a fault touches, over and over. Without debug
-/// information, and without optimizing across the units of a crate, that is less than half.
+/// information, without optimizing across the units of a crate, and with kernels that need not be
+/// fast, that is less than half.
 const PROFILE: [(&str, &str); 2] =
     [("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_PROFILE_DEV_LTO", "off")];
+const PLAIN_KERNELS: [&str; 2] = ["--config", "profile.dev.package.gradus-core.opt-level=1"];
 
 /// A fault with what its tests made of it.
 struct Verdict {
@@ -219,7 +221,12 @@ impl Bench {
         let log = File::create(&self.log).map_err(cannot_log)?;
         let mut cargo: Command = workspace::cargo();
         cargo.current_dir(&self.tree).args(["test", "--package", package]);
-        cargo.args(target(test)).args(flags).arg("--target-dir").arg(&self.build);
+        cargo
+            .args(target(test))
+            .args(PLAIN_KERNELS)
+            .args(flags)
+            .arg("--target-dir")
+            .arg(&self.build);
         cargo.envs(PROFILE);
         // Both outputs into one file: a pipe that nobody empties would stop a talkative test.
         cargo.stdin(Stdio::null()).stderr(log.try_clone().map_err(cannot_log)?).stdout(log);

@@ -78,15 +78,14 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
 
 const DENY: &[&str] = &["--", "-D", "warnings"];
 
-/// The crates whose code differs or computes differently without OpenBLAS.
-const EMBEDDED: &[&str] =
-    &["--package", "gradus-core", "--package", "gradus-optim", "--package", "gradus-runner"];
+/// The crate whose code differs without OpenBLAS.
+const EMBEDDED: &[&str] = &["--package", "gradus-core"];
 
 /// Tests that need data which is not shipped: so many are skipped where `experiments/data` is not
 /// there, as in CI. Any other number is a failure: a test that skips for another reason says
 /// nothing, and would never be missed.
 const SKIPS_WITHOUT_DATA: usize = 10;
-const SKIPS_OF_EMBEDDED: usize = 5;
+const SKIPS_OF_EMBEDDED: usize = 0;
 
 /// Announces a step, runs and times it. What hinders it is its failure, not the end of the suite.
 fn take(
