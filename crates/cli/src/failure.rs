@@ -1,12 +1,12 @@
 //! Why a command failed, and the exit code that scripts and schedulers act on.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use gradus_report::ReportError;
 use gradus_runner::bench::SweepError;
-use gradus_runner::{FileErrors, FolderError, StoreError};
+use gradus_runner::{FileErrors, FolderError, StoreError, is_temporary};
 
 use crate::output::{command_line, counted, visible};
 use crate::signals::Signals;
@@ -68,11 +68,7 @@ impl Failure {
 
 /// Whether the same command may succeed later, when there is room again, or is wrong as it stands.
 fn code_of(error: &io::Error) -> u8 {
-    use ErrorKind::{FileTooLarge, OutOfMemory, QuotaExceeded, ResourceBusy, StorageFull};
-    match error.kind() {
-        StorageFull | QuotaExceeded | FileTooLarge | OutOfMemory | ResourceBusy => 75,
-        _ => 2,
-    }
+    if is_temporary(error) { 75 } else { 2 }
 }
 
 impl From<FileErrors> for Failure {
@@ -88,7 +84,9 @@ impl From<StoreError> for Failure {
         let code = match &error {
             StoreError::Different { .. } => 3,
             StoreError::Broken { is_temporary: true, .. } => 75,
-            StoreError::Broken { .. } | StoreError::Foreign { .. } => 2,
+            StoreError::Broken { .. } | StoreError::Foreign { .. } | StoreError::Damaged { .. } => {
+                2
+            }
         };
         Self { message: format!("error: {error}\n"), code }
     }
@@ -99,6 +97,7 @@ impl From<FolderError> for Failure {
         match error {
             FolderError::Store(error) => error.into(),
             FolderError::Held { .. } => Self { message: format!("error: {error}\n"), code: 75 },
+            FolderError::Misplaced { .. } => Self::usage(error.to_string()),
             FolderError::Unusable { ref source, .. } => {
                 Self { message: format!("error: {error}\n"), code: code_of(source) }
             }

@@ -35,6 +35,8 @@ impl Training<'_> {
         if missing.is_empty() {
             return Ok(Tally::default());
         }
+        // Before the first step: a run may take hours before it has anything to write.
+        folder.store.check_writable()?;
         let jobs = self.jobs.map_or_else(cores, usize::from).min(missing.len());
         let interruption = &self.signals.interruption;
         let work = Work { plan, positions: &missing, stamp, jobs, interruption };

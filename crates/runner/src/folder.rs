@@ -1,13 +1,14 @@
 //! The folder of one experiment's results, and who may write to it.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::plan::Plan;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
+use crate::store_error::StoreError;
 use crate::whole_file::remove_leftovers;
 
 /// Why a folder of results could not be taken.
@@ -20,6 +21,14 @@ pub enum FolderError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Something else stands where it should.
+    #[error("{}: {message}", path.display())]
+    Misplaced {
+        /// The folder.
+        path: PathBuf,
+        /// What it is, and the next step.
+        message: String,
     },
     /// Another process is working there on another plan.
     #[error(
@@ -59,7 +68,9 @@ impl Folder {
     pub fn take(out: &Path, plan: &Plan) -> Result<Self, FolderError> {
         let path = out.join(&plan.experiment.name);
         let unusable = |source| FolderError::Unusable { path: path.clone(), source };
-        fs::create_dir_all(&path).map_err(unusable)?;
+        make(out).map_err(|source| FolderError::Unusable { path: out.to_path_buf(), source })?;
+        make(&path).map_err(unusable)?;
+        check_place(&path)?;
         remove_leftovers(&path);
         let claim = File::open(&path).map_err(unusable)?;
         let opened = match claim.try_lock() {
@@ -80,4 +91,43 @@ impl Folder {
         }
         Ok(Self { path, store, _claim: claim })
     }
+}
+
+/// Makes a folder, unless it is there. Not the one above it: a folder of results that is made
+/// wherever a slip of the pen points is found by nobody.
+fn make(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(_) if folder.is_dir() => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(io::Error::new(ErrorKind::NotADirectory, "it is there and no folder"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(io::Error::new(error.kind(), "the folder that it would stand in is not there"))
+        }
+        made => made,
+    }
+}
+
+/// The longest path that SQLite takes, of its journal and with all links followed.
+const LONGEST_PATH: usize = 512;
+const LONGEST_NAME: &str = "/runs.sqlite-journal";
+
+/// What `folder` must not be, although it is one.
+fn check_place(folder: &Path) -> Result<(), FolderError> {
+    let misplaced = |message: &str| {
+        Err(FolderError::Misplaced { path: folder.to_path_buf(), message: message.to_string() })
+    };
+    // The name of an experiment must not write to wherever a link leads; `--out` may be one.
+    if folder.is_symlink() {
+        return misplaced(
+            "a symbolic link; remove it and name the folder that it leads to with --out",
+        );
+    }
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    if whole.as_os_str().len() + LONGEST_NAME.len() > LONGEST_PATH {
+        return misplaced(
+            "its path is longer than a store of results takes; choose another folder with --out",
+        );
+    }
+    Ok(())
 }

@@ -17,7 +17,8 @@ use crate::interruption::{Interrupted, Interruption};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::record::{Outcome, RunRecord, Timing};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
+use crate::store_error::StoreError;
 use crate::train::{Trained, train_unless};
 
 /// The name that worker threads begin with; a panic in one of them is the outcome of its run.

@@ -1,21 +1,27 @@
 //! The store of results: `runs.sqlite`, the one truth; everything else is drawn from it.
 
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{
-    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
-};
-use thiserror::Error;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::digest::Digest;
 use crate::experiment::Experiment;
 use crate::plan::Plan;
 use crate::record::{Outcome, RunRecord, Timing};
-use crate::results::{DataSummary, PlannedRun, Results};
-use crate::stored_record::{insert_record, read_outcome, read_record, record_digest};
+use crate::results::{PlannedRun, Results};
+use crate::store_error::{StoreError, foreign, is_temporary, store_error, try_to_write};
+use crate::stored_record::{
+    Head, check_index, insert_record, read_head, read_record, read_sound_head, record_digest,
+};
 
 /// Version of the tables below. A store of another version is refused.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
+
+/// The file in a folder of results.
+const NAME: &str = "runs.sqlite";
 
 /// "grad" in ASCII, so that another program's database is told apart.
 const APPLICATION: i64 = 0x6772_6164;
@@ -28,7 +34,7 @@ const TABLES: &str = "
         description TEXT NOT NULL, outcome TEXT NOT NULL, stopped TEXT,
         parameter_count INTEGER NOT NULL, epochs INTEGER NOT NULL, steps INTEGER NOT NULL, initial_loss BLOB NOT NULL,
         constant_loss BLOB NOT NULL, weights_digest TEXT NOT NULL, digest TEXT NOT NULL,
-        UNIQUE (key, stamp)
+        head TEXT NOT NULL, UNIQUE (key, stamp)
     );
     CREATE TABLE curves (
         run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE, position INTEGER NOT NULL,
@@ -42,53 +48,16 @@ const TABLES: &str = "
         PRIMARY KEY (run, position)
     ) WITHOUT ROWID;
     CREATE TABLE timings (
-        run INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE, seconds REAL NOT NULL
+        run INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE, seconds REAL NOT NULL,
+        digest TEXT NOT NULL
     );
 ";
-
-/// Why the store could not be read or written.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// The file system or the database failed.
-    #[error("{}: {message}", path.display())]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// What it said.
-        message: String,
-        /// Whether the same command may succeed later (no space, held by someone).
-        is_temporary: bool,
-    },
-    /// The file is not a store that this program reads.
-    #[error("{}: {message}", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// What it is, and the next step.
-        message: String,
-    },
-    /// Two runs with the same key and stamp gave different bits.
-    #[error(
-        "run {key} was trained twice with the same stamp ({stamp}) and gave different results \
-         (digests {stored} and {new}): the machine, the library or this program is at fault"
-    )]
-    Different {
-        /// The key of the run.
-        key: String,
-        /// Its stamp.
-        stamp: String,
-        /// Digest of the record that is stored.
-        stored: String,
-        /// Digest of the newcomer.
-        new: String,
-    },
-}
 
 /// An open store.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// Which runs of the plan are there.
@@ -108,25 +77,50 @@ impl Store {
     /// # Errors
     /// When the file cannot be used; the error names it and the reason.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join("runs.sqlite");
-        let connection = Connection::open(&path).map_err(|error| broken(&path, &error))?;
+        let path = folder.join(NAME);
+        size(&path)?;
+        let connection = Connection::open(&path).map_err(|error| store_error(&path, &error))?;
         let store = Self { connection, path };
         store.prepare().map(|()| store)
     }
 
-    /// Opens the store of `folder` if there is one.
+    /// Opens the store of `folder` if there is one: an empty file, which is what a process leaves
+    /// that is killed as it makes one, is none.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn open_existing(folder: &Path) -> Result<Option<Self>, StoreError> {
-        if folder.join("runs.sqlite").exists() { Self::open(folder).map(Some) } else { Ok(None) }
+        match size(&folder.join(NAME))? {
+            None | Some(0) => Ok(None),
+            Some(_) => Self::open(folder).map(Some),
+        }
+    }
+
+    /// Whether results can be written to it now.
+    ///
+    /// # Errors
+    /// When they cannot, as far as it can be known before.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        let writable = try_to_write(&self.path);
+        let blocked = |reason: io::Error| StoreError::Broken {
+            path: self.path.clone(),
+            message: format!(
+                "{reason}; nothing was trained; make room or mend its permissions, or choose \
+                 another folder with --out"
+            ),
+            is_temporary: is_temporary(&reason),
+        };
+        writable.map_err(blocked)
     }
 
     fn prepare(&self) -> Result<(), StoreError> {
-        let wrap = |error| broken(&self.path, &error);
-        // EXTRA also syncs the folder after the rollback journal is unlinked.
-        let settings = "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;
-                        PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000;";
+        let wrap = |error| store_error(&self.path, &error);
+        // EXTRA also syncs the folder after the rollback journal is unlinked. A file may be damaged
+        // or made to harm: cells that do not fit their page are refused, and its schema may call
+        // nothing.
+        let settings = "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;
+                        PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;
+                        PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 30000;";
         self.connection.execute_batch(settings).map_err(wrap)?;
         let mut versions = self.versions().map_err(wrap)?;
         if versions == (0, 0) {
@@ -134,19 +128,30 @@ impl Store {
             versions = self.versions().map_err(wrap)?;
         }
         match versions {
-            (APPLICATION, FORMAT) => Ok(()),
-            (APPLICATION, other) => Err(StoreError::Foreign {
-                path: self.path.clone(),
-                message: format!(
+            (APPLICATION, FORMAT) if self.has_our_tables().map_err(wrap)? => Ok(()),
+            (APPLICATION, FORMAT) => {
+                let what = format!("its tables are not those of format {FORMAT}");
+                Err(wrap(rusqlite::Error::InvalidColumnType(0, what, Type::Null)))
+            }
+            (APPLICATION, other) => Err(foreign(
+                &self.path,
+                format!(
                     "a store of format {other}, this program reads format {FORMAT}; remove the \
                      file and run the experiment again to train anew"
                 ),
-            }),
-            _ => Err(StoreError::Foreign {
-                path: self.path.clone(),
-                message: "a database of another program; choose another folder with --out".into(),
-            }),
+            )),
+            _ => Err(foreign(
+                &self.path,
+                "a database of another program; choose another folder with --out",
+            )),
         }
+    }
+
+    /// Whether every table is there as this program makes it.
+    fn has_our_tables(&self) -> rusqlite::Result<bool> {
+        let made = Connection::open_in_memory()?;
+        made.execute_batch(TABLES)?;
+        Ok(tables(&self.connection)? == tables(&made)?)
     }
 
     /// Application and format, read at one moment: another process may be making the tables.
@@ -174,85 +179,21 @@ impl Store {
         self.connection.query_row(count, [], |row| Ok(row.get::<_, i64>(0)? == 0))
     }
 
-    /// Makes `plan` the plan last asked for.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn set_plan(&mut self, plan: &Plan) -> Result<(), StoreError> {
-        if self.plan_digest()?.as_deref() == Some(&plan.digest())
-            && self.text("experiment")?.as_deref() == Some(&experiment_text(&plan.experiment))
-            && self.text("question")?.as_deref() == Some(&plan.question)
-        {
-            return Ok(());
-        }
-        self.within(|transaction| {
-            transaction.execute("DELETE FROM cells", [])?;
-            let mut insert =
-                transaction.prepare("INSERT INTO cells (position, key) VALUES (?1, ?2)")?;
-            for (position, key) in plan.keys.iter().enumerate() {
-                insert.execute(params![position as i64, key])?;
-            }
-            let data = ron::to_string(&plan.data).expect("a summary is plain data");
-            for (name, value) in [
-                ("digest", plan.digest()),
-                ("experiment", experiment_text(&plan.experiment)),
-                ("question", plan.question.clone()),
-                ("data", data),
-            ] {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO plan (name, value) VALUES (?1, ?2)",
-                    [name, &value],
-                )?;
-            }
-            Ok(())
-        })
-    }
-
-    /// The digest of the plan last asked for.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn plan_digest(&self) -> Result<Option<String>, StoreError> {
-        self.text("digest")
-    }
-
-    /// The plan last asked for, as it was stored.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or what it holds is no plan of this program.
-    pub fn plan(&self) -> Result<Option<Plan>, StoreError> {
-        let (Some(experiment), Some(question), Some(data)) =
-            (self.text("experiment")?, self.text("question")?, self.text("data")?)
-        else {
-            return Ok(None);
-        };
-        let foreign = |message: String| StoreError::Foreign { path: self.path.clone(), message };
-        let experiment = crate::file::parse(&experiment)
-            .map_err(|error| foreign(format!("the stored experiment cannot be read: {error}")))?;
-        let data: DataSummary = ron::from_str(&data)
-            .map_err(|error| foreign(format!("the stored summary of the data: {error}")))?;
-        Ok(Some(Plan::new(experiment, question, data)))
-    }
-
     /// Whether each run of the plan is there.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn presence(&self, plan: &Plan, stamp: &str) -> Result<Vec<Presence>, StoreError> {
         self.read(|connection| {
-            let mut find = connection.prepare(
-                "SELECT stamp = ?2 FROM runs WHERE key = ?1 AND outcome NOT LIKE 'Failed%'
-                 ORDER BY stamp = ?2 DESC LIMIT 1",
-            )?;
-            let mut presence = |key: &String| {
-                let same = find.query_row([key, stamp], |row| row.get::<_, bool>(0)).optional()?;
-                Ok(match same {
-                    Some(true) => Presence::Here,
-                    Some(false) => Presence::OtherStamp,
+            check_index(connection)?;
+            let presence = |key: &String| {
+                Ok(match read_sound_head(connection, key, stamp)? {
+                    Some(head) if head.stamp == stamp => Presence::Here,
+                    Some(_) => Presence::OtherStamp,
                     None => Presence::Missing,
                 })
             };
-            plan.keys.iter().map(&mut presence).collect()
+            plan.keys.iter().map(presence).collect()
         })
     }
 
@@ -262,32 +203,35 @@ impl Store {
     /// # Errors
     /// When the file cannot be written, or a record is there with other bits.
     pub fn insert(&mut self, records: &[(RunRecord, Timing)]) -> Result<usize, StoreError> {
-        let mut different = None;
+        let mut refusal = None;
+        let path = &self.path.clone();
         let doubles = self.within(|transaction| {
             let mut doubles = 0;
             for (record, timing) in records {
                 let digest = record_digest(record);
                 let place = [&record.key, &record.stamp];
-                let mut find = transaction.prepare_cached(
-                    "SELECT digest, outcome FROM runs WHERE key = ?1 AND stamp = ?2",
-                )?;
-                let mut stored: Option<(String, String)> =
-                    find.query_row(place, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                let stored = read_head(transaction, &record.key, &record.stamp)?;
+                let mut stored = stored.filter(|head| head.stamp == record.stamp);
                 // A failed attempt makes room for the next.
-                if stored.take_if(|(_, outcome)| outcome.starts_with("Failed")).is_some() {
+                if stored.take_if(|head| head.has_failed()).is_some() {
                     let remove = "DELETE FROM runs WHERE key = ?1 AND stamp = ?2";
                     transaction.execute(remove, place)?;
                 }
                 match stored {
-                    Some((stored, _)) if stored == digest => doubles += 1,
+                    Some(head) if head.digest == digest => doubles += 1,
                     // Another process was luckier with this run; its result stands.
                     Some(_) if matches!(record.outcome, Outcome::Failed { .. }) => doubles += 1,
-                    Some((stored, _)) => {
-                        different = Some(StoreError::Different {
-                            key: record.key.clone(),
-                            stamp: record.stamp.clone(),
-                            stored,
-                            new: digest,
+                    Some(head) => {
+                        // Damage is no contradiction.
+                        let whole = read_record(transaction, &record.key, &record.stamp);
+                        refusal = Some(match whole {
+                            Err(error) => store_error(path, &error),
+                            Ok(_) => StoreError::Different {
+                                key: record.key.clone(),
+                                stamp: record.stamp.clone(),
+                                stored: head.digest,
+                                new: digest,
+                            },
                         });
                     }
                     None => insert_record(transaction, record, *timing, &digest)?,
@@ -295,7 +239,7 @@ impl Store {
             }
             Ok(doubles)
         })?;
-        different.map_or(Ok(doubles), Err)
+        refusal.map_or(Ok(doubles), Err)
     }
 
     /// What is stored of exactly this plan; of several stamps the present one, else the newest.
@@ -305,6 +249,7 @@ impl Store {
     pub fn results(&self, plan: &Plan, stamp: &str) -> Result<Results, StoreError> {
         let mut digest = Digest::default();
         digest.add(experiment_text(&plan.experiment).as_bytes()).add(plan.question.as_bytes());
+        self.read(check_index)?;
         let mut runs = Vec::with_capacity(plan.len());
         for (position, key) in plan.keys.iter().enumerate() {
             let cell = plan.cell(position);
@@ -351,50 +296,67 @@ impl Store {
     /// When the file cannot be read.
     pub fn outcomes(&self, plan: &Plan, stamp: &str) -> Result<Vec<Option<Outcome>>, StoreError> {
         self.read(|connection| {
-            plan.keys.iter().map(|key| read_outcome(connection, key, stamp)).collect()
+            let head = |key: &String| read_head(connection, key, stamp);
+            let outcome = |found: Option<Head>| found.map(|head| head.outcome);
+            plan.keys.iter().map(|key| head(key).map(outcome)).collect()
         })
     }
 
-    fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
-        self.read(|connection| {
-            let find = "SELECT value FROM plan WHERE name = ?1";
-            connection.query_row(find, [name], |row| row.get(0)).optional()
-        })
-    }
-
-    fn read<Value>(
+    pub(crate) fn read<Value>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<Value>,
     ) -> Result<Value, StoreError> {
-        work(&self.connection).map_err(|error| broken(&self.path, &error))
+        work(&self.connection).map_err(|error| store_error(&self.path, &error))
     }
 
-    fn within<Value>(
+    pub(crate) fn within<Value>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Value>,
     ) -> Result<Value, StoreError> {
         // Claimed for writing from the start: two that both read first and then want to write
         // would each wait for the other, and SQLite fails one of them at once.
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        let transaction = transaction.map_err(|error| broken(&self.path, &error))?;
-        let value = work(&transaction).map_err(|error| broken(&self.path, &error))?;
-        transaction.commit().map_err(|error| broken(&self.path, &error))?;
+        let transaction = transaction.map_err(|error| store_error(&self.path, &error))?;
+        let value = work(&transaction).map_err(|error| store_error(&self.path, &error))?;
+        transaction.commit().map_err(|error| store_error(&self.path, &error))?;
         Ok(value)
     }
 }
 
-fn broken(path: &Path, error: &rusqlite::Error) -> StoreError {
-    if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
-        return StoreError::Foreign {
-            path: path.to_path_buf(),
-            message: "no database; remove the file, or choose another folder with --out".into(),
-        };
-    }
-    let is_temporary = matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    );
-    StoreError::Broken { path: path.to_path_buf(), message: error.to_string(), is_temporary }
+/// The statements that made the tables of a database.
+fn tables(connection: &Connection) -> rusqlite::Result<Vec<Option<String>>> {
+    let mut list = connection.prepare("SELECT sql FROM sqlite_master ORDER BY name")?;
+    list.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Bytes of a database, at least.
+const SHORTEST: u64 = 512;
+
+/// Bytes of the store at `path`, if there is one. Whatever else stands there is refused: SQLite
+/// would wait for a pipe, and follow a link to wherever it leads.
+fn size(path: &Path) -> Result<Option<u64>, StoreError> {
+    let what = match fs::symlink_metadata(path) {
+        // SQLite takes what is shorter than any page for nothing; with a journal beside it, it is
+        // what a process left that was killed, and is rolled back.
+        Ok(there) if there.is_file() && (1..SHORTEST).contains(&there.len()) => {
+            if path.with_extension("sqlite-journal").exists() {
+                return Ok(Some(there.len()));
+            }
+            "cut short"
+        }
+        Ok(there) if there.is_file() => return Ok(Some(there.len())),
+        Ok(there) if there.is_dir() => "a folder",
+        Ok(there) if there.is_symlink() => "a symbolic link",
+        Ok(_) => "a pipe or device",
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(foreign(path, format!("{error}; name another folder with --out")));
+        }
+    };
+    Err(foreign(
+        path,
+        format!("{what} and no store; move it away, or choose another folder with --out"),
+    ))
 }
 
 /// The resolved experiment as RON, every default written out, in the form that files have.

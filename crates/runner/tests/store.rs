@@ -201,7 +201,7 @@ fn stores_of_others_are_refused_and_left_alone() {
     let of_later_version = tempfile::tempdir().expect("a folder");
     drop(open(of_later_version.path()));
     with_sqlite(of_later_version.path(), "PRAGMA user_version = 99");
-    insta::assert_snapshot!(refusal(of_later_version.path()), @"runs.sqlite: a store of format 99, this program reads format 2; remove the file and run the experiment again to train anew");
+    insta::assert_snapshot!(refusal(of_later_version.path()), @"runs.sqlite: a store of format 99, this program reads format 3; remove the file and run the experiment again to train anew");
 
     let of_another = tempfile::tempdir().expect("a folder");
     with_sqlite(of_another.path(), "CREATE TABLE songs (name TEXT)");

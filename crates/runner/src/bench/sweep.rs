@@ -17,7 +17,7 @@ use crate::folder::{Folder, FolderError};
 use crate::interruption::Interruption;
 use crate::pool::{Work, train_runs};
 use crate::stamp::stamp;
-use crate::store::StoreError;
+use crate::store_error::StoreError;
 
 /// Why a sweep could not be measured.
 #[derive(Debug, Error)]
