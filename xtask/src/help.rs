@@ -19,6 +19,7 @@ Commands of the workspace:
   setup               install OpenBLAS
   test                run all tests, as CI does
   faults [NAME]       plant faults and show that the tests catch them
+  instructions        count the instructions of a training step
   bare                prove on a bare Debian that one command is enough
 
 Flags, anywhere before a `--`:
@@ -57,9 +58,9 @@ Examples:
 const TEST: &str = "\
 cargo xtask test [--embedded] [--no-setup]: every test there is. CI runs the same.
 
-Steps: set up OpenBLAS; rustfmt; clippy without warnings; all tests; clippy and tests of the product
-without OpenBLAS; documentation without warnings; planted faults. A failing step does not stop the
-later ones. What is skipped is counted and shown.
+Steps: set up OpenBLAS; rustfmt; clippy without warnings; all tests; instructions of a training
+step; clippy and tests of core without OpenBLAS; documentation without warnings; planted faults.
+A failing step does not stop the later ones. What is skipped is counted and shown.
   --embedded    everything without OpenBLAS
   --no-setup    install nothing; what needs OpenBLAS is then skipped
 The last line is `N passed, N failed, N skipped`. Exit codes: 0 nothing failed, 1 something did.
@@ -81,6 +82,20 @@ Exit codes: 0 all were caught, 1 one was not, or no longer fits the sources.
 Examples:
   cargo xtask faults
   cargo xtask faults --write
+";
+
+const INSTRUCTIONS: &str = "\
+cargo xtask instructions [--write]: count the instructions of a step of T, D and M.
+
+Of two builds: release, and dev, which is built with the tests and which alone `cargo xtask test`
+counts. Holds them against xtask/instructions.txt: where the versions named there are those at hand
+a rise of over 3 % is refused, elsewhere both counts are shown. Installs valgrind where missing.
+  --write    write the counts to xtask/instructions.txt
+Exit codes: 0 none rose, 1 one did, 2 this machine cannot count.
+
+Examples:
+  cargo xtask instructions
+  cargo xtask instructions --write
 ";
 
 const BARE: &str = "\
@@ -107,6 +122,7 @@ pub(crate) fn of(command: &str) -> &'static str {
         "doctor" => DOCTOR,
         "test" => TEST,
         "faults" => FAULTS,
+        "instructions" => INSTRUCTIONS,
         "bare" => BARE,
         _ => OVERVIEW,
     }
@@ -118,7 +134,7 @@ mod tests {
 
     #[test]
     fn every_own_command_has_help_with_an_example() {
-        for command in ["setup", "doctor", "test", "faults", "bare"] {
+        for command in ["setup", "doctor", "test", "faults", "instructions", "bare"] {
             let text = of(command);
             assert!(text.starts_with(&format!("cargo xtask {command}")), "{command}");
             assert!(text.contains("\nExamples:\n  cargo xtask "), "{command}");

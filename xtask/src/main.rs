@@ -20,6 +20,7 @@ mod program;
 mod doctor;
 mod fault_file;
 mod faults;
+mod instructions;
 mod suite;
 mod tally;
 
@@ -61,6 +62,7 @@ fn dispatch(command: &OsString, arguments: &Arguments) -> Result<u8, Failure> {
         "doctor" => doctor::command,
         "test" => suite::command,
         "faults" => faults::command,
+        "instructions" => instructions::command,
         "bare" => bare::command,
         _ => return program::command(command, arguments),
     };

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::arguments::Arguments;
 use crate::faults;
+use crate::instructions;
 use crate::process::{self, Failure};
 use crate::setup::{self, Product};
 use crate::tally::{Counts, Tally};
@@ -34,8 +35,18 @@ impl Outcome {
         Self { counts: Counts::FAILED, failures: vec![why.into()], ..Self::default() }
     }
 
-    fn skipped(why: impl Into<String>) -> Self {
+    pub(crate) fn skipped(why: impl Into<String>) -> Self {
         Self { counts: Counts::SKIPPED, skips: vec![why.into()], ..Self::default() }
+    }
+
+    pub(crate) fn add_failure(&mut self, why: String) {
+        self.counts.add(Counts::FAILED);
+        self.failures.push(why);
+    }
+
+    pub(crate) fn add_skip(&mut self, why: String) {
+        self.counts.add(Counts::SKIPPED);
+        self.skips.push(why);
     }
 }
 
@@ -64,6 +75,8 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     take("clippy", &mut steps, || companion("clippy", "clippy", &lint_all));
     let of_all = [&["--workspace"], features].concat();
     take("tests", &mut steps, || tests(&of_all, SKIPS_WITHOUT_DATA));
+    // Of the program that the tests have just been built with.
+    take("instructions", &mut steps, || instructions::step(product));
     if product == Product::OpenBlas {
         // The other product: what only it compiles is neither linted nor tested above. In the same
         // target folder, where everything but core and what stands on it is compiled already.
@@ -180,8 +193,7 @@ fn tests(arguments: &[&str], skips_without_data: usize) -> Result<Outcome, Failu
     let unexpected = unexpected_skips(said.len(), skips_without_data, data.is_dir());
     let mut outcome = judge_tests(tally, said, status.success(), &shown(&cargo));
     if let Some(unexpected) = unexpected {
-        outcome.counts.add(Counts::FAILED);
-        outcome.failures.push(unexpected);
+        outcome.add_failure(unexpected);
     }
     Ok(outcome)
 }
@@ -212,11 +224,9 @@ fn judge_tests(tally: Tally, said: Vec<String>, success: bool, shown: &str) -> O
         Outcome { counts: tally.counts, failures: tally.failed, skips: tally.ignored };
     outcome.skips.extend(said);
     if !success && tally.counts.failed == 0 {
-        outcome.counts.add(Counts::FAILED);
-        outcome.failures.push(format!("{shown}: no test failed, see the error above"));
+        outcome.add_failure(format!("{shown}: no test failed, see the error above"));
     } else if success && tally.counts == Counts::default() {
-        outcome.counts.add(Counts::FAILED);
-        outcome.failures.push(format!("{shown}: there was no test to run"));
+        outcome.add_failure(format!("{shown}: there was no test to run"));
     }
     outcome
 }

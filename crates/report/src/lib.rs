@@ -18,6 +18,7 @@ mod axes;
 mod charts;
 mod files;
 mod checks;
+mod performance;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,7 @@ use crate::files::{read_note, write_file, write_note};
 
 pub use checks::{CheckLine, CheckedCase, results_page};
 pub use files::ReportError;
+pub use performance::{Machine, Performance, cliff_sentence, write_performance};
 pub use verdict::{Best, Border, Edge, RateVerdict, Verdict, verdict};
 
 /// Version of what is drawn: it changes when the same results give another report, and makes

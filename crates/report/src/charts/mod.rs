@@ -10,6 +10,7 @@ mod learning_rate;
 mod curves;
 pub(crate) mod gradients;
 mod accuracy;
+pub(crate) mod growth;
 
 use crate::canvas::Canvas;
 use crate::cells::Survey;

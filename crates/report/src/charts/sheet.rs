@@ -36,7 +36,7 @@ impl Sheet {
     /// A picture of this width, with this height left below the head.
     pub(super) fn new(
         survey: &Survey<'_>,
-        (width, height): (f64, f64),
+        size: (f64, f64),
         subtitle: &str,
         legend: &[Entry],
     ) -> Self {
@@ -44,6 +44,16 @@ impl Sheet {
             "" => survey.results.experiment.name.as_str(),
             question => question,
         };
+        Self::titled(question, size, subtitle, legend)
+    }
+
+    /// The same below any question.
+    pub(super) fn titled(
+        question: &str,
+        (width, height): (f64, f64),
+        subtitle: &str,
+        legend: &[Entry],
+    ) -> Self {
         let title = Text::new(TITLE, INK).bold();
         let lines = wrapped(question, width - 2.0 * EDGE, title);
         let places = legend_places(legend, width);

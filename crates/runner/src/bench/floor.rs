@@ -15,7 +15,7 @@ use crate::experiment::Experiment;
 ///
 /// # Panics
 /// If the model does not fit the input.
-pub fn products(input: Shape, experiment: &Experiment, batch: usize) -> Vec<Product> {
+pub(super) fn products(input: Shape, experiment: &Experiment, batch: usize) -> Vec<Product> {
     let mut products = Vec::new();
     for (position, layer) in experiment.model.iter().enumerate() {
         let (before, after) = (

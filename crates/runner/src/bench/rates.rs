@@ -14,6 +14,9 @@ pub struct Pace {
 impl Pace {
     /// What the tables are measured with, and the harness of the other frameworks.
     pub const USUAL: Self = Self { seconds: 0.6, repetitions: 5 };
+
+    /// What growth is measured with: many points, of which only ratios count.
+    pub const QUICK: Self = Self { seconds: 0.15, repetitions: 5 };
 }
 
 /// Median, least and greatest of the repetitions.
@@ -47,21 +50,27 @@ impl Spread {
     }
 }
 
-/// Between two turns. The threads of a product library that has just worked on several look for more
-/// work for about a tenth of a second before they sleep, and would take it from the other's time.
+/// Between two turns of work on several threads: those of a product library look for more work for
+/// about a tenth of a second before they sleep, and would take it from the other's time.
 const REST: Duration = Duration::from_millis(120);
 
 /// What is measured: does so many units of its work.
 pub(super) type Work<'a> = &'a mut dyn FnMut(u64);
 
 /// Units a second of each of `works`, which take turns so that a machine that slows down slows all
-/// of them down.
-pub(super) fn in_turns<const N: usize>(pace: Pace, mut works: [Work<'_>; N]) -> [Spread; N] {
+/// of them down. `threads` is how many each may use.
+pub(super) fn in_turns<const N: usize>(
+    pace: Pace,
+    threads: usize,
+    mut works: [Work<'_>; N],
+) -> [Spread; N] {
     let counts: Vec<u64> = works.iter_mut().map(|work| warm_up(pace, work)).collect();
     let mut rates = [const { Vec::new() }; N];
     for _ in 0..pace.repetitions {
         for ((work, &count), rates) in works.iter_mut().zip(&counts).zip(&mut rates) {
-            std::thread::sleep(REST);
+            if threads > 1 {
+                std::thread::sleep(REST);
+            }
             rates.push(count as f64 / seconds(|| work(count)));
         }
     }
@@ -116,7 +125,7 @@ mod tests {
             }
         };
         let (mut slow, mut fast) = (work('s', 100_000), work('f', 10_000));
-        let [slow, fast] = in_turns(pace, [&mut slow, &mut fast]);
+        let [slow, fast] = in_turns(pace, 1, [&mut slow, &mut fast]);
         assert!(slow.max <= 10_000.0 && fast.max <= 100_000.0, "{slow:?} {fast:?}");
         let turns = turns.into_inner();
         assert_eq!(turns[turns.len() - 6..], ['s', 'f', 's', 'f', 's', 'f']);

@@ -15,13 +15,17 @@ use crate::train::Run;
 /// What was measured of a workload with so many threads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
-    /// Threads that a step may use.
+    /// Its name.
+    pub workload: &'static str,
+    /// Threads that a step may use; runs at the same time of a sweep.
     pub threads: usize,
     /// Samples a second of training.
     pub rate: Spread,
     /// Samples a second if a step were only its matrix products, by as many threads of the product
     /// library.
     pub floor: Spread,
+    /// Seconds from start to end, of a sweep.
+    pub wall: Option<Spread>,
 }
 
 impl Measured {
@@ -34,6 +38,7 @@ impl Measured {
 /// An experiment in single precision with its data, ready to be measured.
 #[derive(Debug)]
 pub struct Subject {
+    name: &'static str,
     experiment: Experiment,
     data: Prepared<f32>,
 }
@@ -49,7 +54,7 @@ impl Workload {
 
     /// With its data.
     pub fn subject(&self) -> Subject {
-        Subject::new(self.experiment())
+        Subject::new(self.name, self.experiment())
     }
 
     /// With at most so many samples, which is as good where steps are counted and not timed.
@@ -58,7 +63,7 @@ impl Workload {
         if let Source::Noise { samples, .. } = &mut experiment.data.source {
             *samples = (*samples).min(most);
         }
-        Subject::new(experiment)
+        Subject::new(self.name, experiment)
     }
 }
 
@@ -67,19 +72,19 @@ impl Subject {
     ///
     /// # Panics
     /// If it is wrong, or needs a file.
-    pub(super) fn new(experiment: Experiment) -> Self {
+    pub(super) fn new(name: &'static str, experiment: Experiment) -> Self {
         let loaded = experiment.data.load(Path::new(""), None);
         let dataset: Dataset =
             loaded.unwrap_or_else(|mistakes| panic!("the data of a workload: {mistakes:?}"));
         let experiment = experiment.resolved(&[Part::Train], dataset.has_classes());
         let data = dataset.prepare(&experiment.data, experiment.loss.target_kind(), 0);
-        Self { experiment, data }
+        Self { name, experiment, data }
     }
 }
 
 /// Measures training and its floor in turns, both on `threads` threads.
 pub fn measure_steps(subject: &Subject, threads: usize, pace: Pace) -> Measured {
-    let Subject { experiment, data } = subject;
+    let Subject { name, experiment, data } = subject;
     let rows = data.train.rows();
     let batch = experiment.train.batch_rows(rows);
     let pool = pool(threads);
@@ -96,20 +101,21 @@ pub fn measure_steps(subject: &Subject, threads: usize, pace: Pace) -> Measured 
     };
     let mut floor = Floor::new(&products(data.input_shape, experiment, batch), threads);
     let mut multiply = |steps: u64| floor.run(steps);
-    let [rate, floor] = in_turns(pace, [&mut train, &mut multiply]);
+    let [rate, floor] = in_turns(pace, threads, [&mut train, &mut multiply]);
     let used = experiment.train.rows_per_epoch(rows) as f64;
     Measured {
+        workload: name,
         threads,
         rate: rate.map(|epochs| epochs * used),
         floor: floor.map(|steps| steps * batch as f64),
+        wall: None,
     }
 }
 
 /// Runs exactly so many steps of a workload on one thread, for who counts instructions. Returns how
-/// many it ran. Of the data there are two thousand samples at most: the rest would be drawn for
-/// nothing.
+/// many it ran. Of the data there are few samples: the rest would be drawn for nothing.
 pub fn run_steps(workload: &Workload, steps: u64) -> u64 {
-    const SAMPLES: usize = 2048;
+    const SAMPLES: usize = 256;
     let mut subject = workload.smaller(SAMPLES);
     let train = &mut subject.experiment.train;
     (train.epochs, train.steps) = (None, Some(steps));
@@ -145,7 +151,7 @@ mod tests {
             assert_eq!(run_steps(&workload, 0), 0, "{}", workload.name);
             assert_eq!(run_steps(&workload, 3), 3, "{}", workload.name);
         }
-        // Over the end of an epoch of 32.
+        // Over the ends of epochs of 8.
         assert_eq!(run_steps(&WORKLOADS[0], 70), 70);
     }
 

@@ -11,11 +11,12 @@ use thiserror::Error;
 
 use super::floor::{Floor, products};
 use super::rates::{Pace, Spread, in_turns, seconds};
-use super::workloads::{SWEEP, SWEPT, WORKLOADS};
+use super::steps::Measured;
+use super::workloads::{COLD, SWEEP, SWEPT, WORKLOADS};
 use crate::file::{File, FileErrors};
 use crate::folder::{Folder, FolderError};
 use crate::interruption::Interruption;
-use crate::pool::{Work, train_runs};
+use crate::pool::{Tally, Work, train_runs};
 use crate::stamp::stamp;
 use crate::store_error::StoreError;
 
@@ -52,26 +53,6 @@ impl From<FileErrors> for SweepError {
     }
 }
 
-/// What was measured of a sweep.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sweep {
-    /// Runs at the same time.
-    pub jobs: usize,
-    /// Its runs.
-    pub runs: usize,
-    /// Samples that all its runs train on.
-    pub samples: f64,
-    /// Seconds from start to end.
-    pub seconds: Spread,
-}
-
-impl Sweep {
-    /// Samples a second of training.
-    pub fn rate(&self) -> Spread {
-        self.seconds.map(|seconds| self.samples / seconds)
-    }
-}
-
 /// The file of the sweep in a temporary folder.
 struct Place {
     folder: TempDir,
@@ -92,26 +73,45 @@ impl Place {
     }
 }
 
-fn described(file: &File, jobs: usize, seconds: Vec<f64>) -> Sweep {
+/// Samples that all runs of a file train on.
+fn samples(file: &File) -> f64 {
     let train = &file.plan.experiment.train;
     let rows = file.plan.data.train_rows;
     let epochs = train.epochs.expect("the sweep is given in epochs") as f64;
-    let runs = file.plan.len();
-    let samples = runs as f64 * epochs * train.rows_per_epoch(rows) as f64;
-    Sweep { jobs, runs, samples, seconds: Spread::of(seconds) }
+    file.plan.len() as f64 * epochs * train.rows_per_epoch(rows) as f64
 }
 
-/// Measures the sweep by the product's own pool into a store of its own, all records durable; and
-/// the floor of the workload that it is made of, in samples a second of `jobs` times one thread.
-/// The file is read and the store made before the clock starts. The first time is not counted.
+/// Measures the sweep twice, each time after one that is not counted: warm, by the pool of this
+/// process, and cold, as `PROGRAM run --no-report`, from the start of that process to its exit.
+/// The floor of both is that of the workload they are made of, by `jobs` times one thread.
 ///
 /// # Errors
-/// When the temporary folder cannot be used.
-pub fn measure_warm(jobs: usize, pace: Pace) -> Result<(Sweep, Spread), SweepError> {
-    warm(SWEEP.text, jobs, pace)
+/// When the temporary folder cannot be used, or the program fails.
+pub fn measure_sweep(program: &Path, jobs: usize, pace: Pace) -> Result<[Measured; 2], SweepError> {
+    let floor = floor(jobs, pace);
+    let (samples, warm) = warm(SWEEP.text, jobs, pace)?;
+    let cold = cold(program, jobs, pace)?;
+    Ok([(SWEEP.name, warm), (COLD, cold)].map(|(workload, wall)| Measured {
+        workload,
+        threads: jobs,
+        rate: wall.map(|seconds| samples / seconds),
+        floor,
+        wall: Some(wall),
+    }))
 }
 
-fn warm(text: &str, jobs: usize, pace: Pace) -> Result<(Sweep, Spread), SweepError> {
+fn floor(jobs: usize, pace: Pace) -> Spread {
+    let one = WORKLOADS.iter().find(|workload| workload.name == SWEPT).expect("it is one of them");
+    let experiment = one.experiment();
+    let batch = experiment.train.batch.expect("every workload has a batch");
+    let mut floor = Floor::new(&products(one.input(), &experiment, batch), 1);
+    let [floor] = in_turns(pace, 1, [&mut |steps| floor.run(steps)]);
+    floor.map(|steps| steps * (batch * jobs) as f64)
+}
+
+/// Samples of the sweep that `text` describes, and the seconds that the product's own pool takes
+/// for it, all records durable. The file is read and the store made before the clock starts.
+pub(super) fn warm(text: &str, jobs: usize, pace: Pace) -> Result<(f64, Spread), SweepError> {
     let place = Place::new(text)?;
     let file = File::read(&place.file, None)?;
     let (stamp, positions) = (stamp(), Vec::from_iter(0..file.plan.len()));
@@ -120,7 +120,7 @@ fn warm(text: &str, jobs: usize, pace: Pace) -> Result<(Sweep, Spread), SweepErr
     let mut taken = Vec::new();
     for repetition in 0..=pace.repetitions {
         let mut folder = Folder::take(&place.results(repetition), &file.plan)?;
-        let mut tally = Ok(Default::default());
+        let mut tally = Ok(Tally::default());
         let time = seconds(|| {
             let rows = Cow::Borrowed(&file.dataset);
             tally = train_runs(work, rows, &mut folder.store);
@@ -128,23 +128,12 @@ fn warm(text: &str, jobs: usize, pace: Pace) -> Result<(Sweep, Spread), SweepErr
         tally?;
         taken.push(time);
     }
-    let one = WORKLOADS.iter().find(|workload| workload.name == SWEPT).expect("it is one of them");
-    let experiment = one.experiment();
-    let batch = experiment.train.batch.expect("every workload has a batch");
-    let mut floor = Floor::new(&products(one.input(), &experiment, batch), 1);
-    let [floor] = in_turns(pace, [&mut |steps| floor.run(steps)]);
-    let sweep = described(&file, jobs, taken.split_off(1));
-    Ok((sweep, floor.map(|steps| steps * (batch * jobs) as f64)))
+    Ok((samples(&file), Spread::of(taken.split_off(1))))
 }
 
-/// Measures `PROGRAM run --no-report` of the sweep as a process, from start to exit, into a new
-/// folder each time.
-///
-/// # Errors
-/// When the temporary folder cannot be used, or the program fails.
-pub fn measure_cold(program: &Path, jobs: usize, pace: Pace) -> Result<Sweep, SweepError> {
+/// Into a new folder each time.
+fn cold(program: &Path, jobs: usize, pace: Pace) -> Result<Spread, SweepError> {
     let place = Place::new(SWEEP.text)?;
-    let file = File::read(&place.file, None)?;
     let mut taken = Vec::new();
     for repetition in 0..=pace.repetitions {
         let mut command = Command::new(program);
@@ -164,7 +153,7 @@ pub fn measure_cold(program: &Path, jobs: usize, pace: Pace) -> Result<Sweep, Sw
         }
         taken.push(time);
     }
-    Ok(described(&file, jobs, taken.split_off(1)))
+    Ok(Spread::of(taken.split_off(1)))
 }
 
 #[cfg(test)]
@@ -177,8 +166,8 @@ mod tests {
         gradus_core::use_one_thread();
         let pace = Pace { seconds: 0.001, repetitions: 1 };
         let text = SWEEP.text.replace("epochs: 20", "epochs: 1");
-        let (sweep, floor) = warm(&text, 2, pace).expect("there is a temporary folder");
-        assert_eq!((sweep.runs, sweep.samples), (32, 32.0 * 1792.0));
-        assert!(sweep.rate().median > 0.0 && floor.median > sweep.rate().median);
+        let (samples, wall) = warm(&text, 2, pace).expect("there is a temporary folder");
+        assert_eq!(samples, 32.0 * 1792.0);
+        assert!(floor(2, pace).median > samples / wall.median, "{wall:?}");
     }
 }

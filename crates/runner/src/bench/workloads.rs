@@ -10,6 +10,8 @@ pub struct Workload {
     pub name: &'static str,
     /// The experiment, as a file would say it.
     pub text: &'static str,
+    /// What limits its speed now, for the page on speed.
+    pub limit: &'static str,
     /// Whether a step is large enough for more than one thread.
     pub is_wide: bool,
 }
@@ -19,6 +21,7 @@ pub struct Workload {
 pub const WORKLOADS: [Workload; 5] = [
     Workload {
         name: "T",
+        limit: "the fixed cost of a step: some 1.6 µs of calls, updates and recording, whatever the size.",
         is_wide: false,
         text: "// How fast is a net so small that nothing but overhead is left?
 (
@@ -32,6 +35,7 @@ pub const WORKLOADS: [Workload; 5] = [
     },
     Workload {
         name: "D",
+        limit: "passes element by element (bias, activation, loss, update) and products so small that a step comes to about half of its floor.",
         is_wide: false,
         text: "// How fast is a net for 8 x 8 digits?
 (
@@ -45,6 +49,7 @@ pub const WORKLOADS: [Workload; 5] = [
     },
     Workload {
         name: "M",
+        limit: "the products of the first layer, and the gather of random rows from memory: about 30 of the 170 µs of a step.",
         is_wide: true,
         text: "// How fast is a net of one hidden layer for 28 x 28 pictures?
 (
@@ -58,6 +63,7 @@ pub const WORKLOADS: [Workload; 5] = [
     },
     Workload {
         name: "L",
+        limit: "the products alone.",
         is_wide: true,
         text: "// How fast is a net of three wide hidden layers?
 (
@@ -71,6 +77,7 @@ pub const WORKLOADS: [Workload; 5] = [
     },
     Workload {
         name: "C",
+        limit: "the direct convolution, bound by the throughput of additions and multiplications: fused ones would change the bits between machines.",
         is_wide: true,
         text: "// How fast is a small convolutional net, after LeNet-5?
 (
@@ -95,6 +102,7 @@ pub const WORKLOADS: [Workload; 5] = [
 /// The sweep, of which every run is a D of this many epochs.
 pub const SWEEP: Workload = Workload {
     name: "S",
+    limit: "training itself, as D; in a process of its own also the start of that process and the commits of its records.",
     is_wide: true,
     text: "// How fast is a sweep of 32 small runs?
 (
@@ -109,8 +117,53 @@ pub const SWEEP: Workload = Workload {
 ",
 };
 
+/// The sweep by a process of its own.
+pub const COLD: &str = "S-cold";
+
+/// What a workload is to reach on so many threads. What is `None` is no part of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Goal {
+    /// The workload, or `S-cold`.
+    pub workload: &'static str,
+    /// Threads of a single run, runs at the same time of a sweep.
+    pub threads: usize,
+    /// At least so many times the rate of the best peer.
+    pub times_peer: Option<f64>,
+    /// At least this part of the rate of the floor.
+    pub of_floor: Option<f64>,
+    /// At most so many seconds.
+    pub wall: Option<f64>,
+}
+
+/// What this product has set itself.
+pub const GOALS: [Goal; 10] = [
+    single("T", 1, 3.5, None),
+    single("D", 1, 3.5, None),
+    single("M", 1, 1.15, Some(0.92)),
+    single("M", 2, 1.5, Some(0.85)),
+    single("L", 1, 1.0, Some(0.98)),
+    single("L", 2, 1.0, Some(0.98)),
+    single("C", 1, 2.0, Some(1.0)),
+    single("C", 2, 2.0, Some(1.0)),
+    sweep("S", 0.11),
+    sweep(COLD, 0.2),
+];
+
+const fn single(
+    workload: &'static str,
+    threads: usize,
+    times_peer: f64,
+    of_floor: Option<f64>,
+) -> Goal {
+    Goal { workload, threads, times_peer: Some(times_peer), of_floor, wall: None }
+}
+
+const fn sweep(workload: &'static str, wall: f64) -> Goal {
+    Goal { workload, threads: 2, times_peer: None, of_floor: None, wall: Some(wall) }
+}
+
 /// The workload that the sweep is made of.
-pub const SWEPT: &str = "D";
+pub(super) const SWEPT: &str = "D";
 
 impl Workload {
     /// Its experiment.
