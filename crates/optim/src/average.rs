@@ -4,6 +4,7 @@ use gradus_core::{Mistake, Scalar};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::walk::Walk;
 
 /// A mean `a` of the parameters `w` after each step, constraints included; training goes on from
 /// `w`, and what is evaluated, judged and kept is `a`. Statistics that layers keep, such as those
@@ -68,6 +69,12 @@ impl<T: Scalar> Averaging<T> {
     /// The same, to be put in the place of the parameters.
     pub(crate) fn mean_mut(&mut self) -> Option<&mut Vec<T>> {
         (self.count > 0).then_some(&mut self.mean)
+    }
+
+    /// Walks over the mean.
+    pub(crate) fn walk(&mut self, walk: &mut dyn Walk<T>) {
+        walk.numbers("average.mean", &mut self.mean);
+        walk.count("average.count", &mut self.count);
     }
 
     /// Takes the parameters after the step that began at `clock`.

@@ -8,6 +8,7 @@
 
 mod optimizer;
 mod stepper;
+mod walk;
 mod transforms;
 mod clock;
 mod schedule;
@@ -26,3 +27,4 @@ pub use stepper::{PieceStepper, Stepper};
 pub use transforms::{
     Adadelta, Adagrad, Adam, AdamW, ClipAdaptive, Divisor, Lion, RmsProp, Strength, Transform,
 };
+pub use walk::Walk;

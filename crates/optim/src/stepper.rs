@@ -9,6 +9,7 @@ use crate::clock::{Clock, Each};
 use crate::constraint::Constrain;
 use crate::schedule::{PlateauState, Schedule};
 use crate::transforms::{Links, Step, Transform};
+use crate::walk::Walk;
 
 /// An [`Optimizer`](crate::Optimizer) at work.
 #[derive(Debug)]
@@ -196,5 +197,18 @@ impl<T: Scalar> Stepper<T> {
     /// Shows the schedule the judged metric of an epoch (lower is better); only `Plateau` listens.
     pub fn observe(&mut self, metric: f64) {
         self.schedule.observe(metric, &mut self.plateau);
+    }
+    /// Walks over everything that decides later steps: the schedule's memory, the state of every
+    /// transformation, the average. Constraints and penalties keep nothing.
+    pub fn walk(&mut self, walk: &mut dyn Walk<T>) {
+        self.plateau.walk(walk);
+        for (position, piece) in self.pieces.iter_mut().enumerate() {
+            for (link, transform) in piece.chain.iter_mut().enumerate() {
+                transform.walk(&format!("piece.{position}.chain.{link}"), walk);
+            }
+        }
+        if let Some(average) = &mut self.average {
+            average.walk(walk);
+        }
     }
 }

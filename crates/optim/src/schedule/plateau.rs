@@ -1,18 +1,28 @@
 //! A schedule that listens: it falls when the judged metric no longer does.
 
 use super::Schedule;
+use crate::walk::Walk;
 
 /// What `Plateau` remembers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlateauState {
     pub(super) factor: f64,
     best: f64,
-    stale_epochs: u32,
+    stale_epochs: u64,
 }
 
 impl Default for PlateauState {
     fn default() -> Self {
         Self { factor: 1.0, best: f64::INFINITY, stale_epochs: 0 }
+    }
+}
+
+impl PlateauState {
+    /// Walks over all of it.
+    pub(crate) fn walk<T>(&mut self, walk: &mut dyn Walk<T>) {
+        walk.double("plateau.factor", &mut self.factor);
+        walk.double("plateau.best", &mut self.best);
+        walk.count("plateau.stale_epochs", &mut self.stale_epochs);
     }
 }
 
@@ -27,7 +37,7 @@ impl Schedule {
             return;
         }
         state.stale_epochs += 1;
-        if state.stale_epochs > patience {
+        if state.stale_epochs > u64::from(patience) {
             state.factor = (state.factor * factor).max(minimum);
             state.stale_epochs = 0;
         }

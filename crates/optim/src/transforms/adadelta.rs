@@ -4,7 +4,7 @@ use gradus_core::Scalar;
 use serde::{Deserialize, Serialize};
 
 use super::options::{Allowed, Options};
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `v = ρ v + (1 - ρ) u²; u = √(d + ε)/√(v + ε) u; d = ρ d + (1 - ρ) u²`, with `v = d = 0` before
 /// the first step; the learning rate is usually 1.
@@ -65,5 +65,10 @@ impl<T: Scalar> Apply<T> for AdadeltaState<T> {
             *u = (*d + epsilon).sqrt() / (*v + epsilon).sqrt() * *u;
             *d = decay * *d + rest * *u * *u;
         }
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.numbers(&format!("{place}.square"), &mut self.square);
+        walk.numbers(&format!("{place}.square_of_steps"), &mut self.square_of_steps);
     }
 }

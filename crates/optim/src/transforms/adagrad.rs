@@ -4,7 +4,7 @@ use gradus_core::Scalar;
 use serde::{Deserialize, Serialize};
 
 use super::options::{Allowed, Options};
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `G = G + u²; u = u/(√G + ε)`, with `G` at `initial` before the first step.
 ///
@@ -53,5 +53,9 @@ impl<T: Scalar> Apply<T> for AdagradState<T> {
             *sum += *u * *u;
             *u = *u / (sum.sqrt() + self.epsilon);
         }
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.numbers(&format!("{place}.sum"), &mut self.sum);
     }
 }

@@ -4,7 +4,7 @@ use gradus_core::Scalar;
 use serde::{Deserialize, Serialize};
 
 use super::options::{Allowed, Options};
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `m = β₁ m + (1 - β₁) u; v = β₂ v + (1 - β₂) u²`, and at step `t`, from 1,
 /// `u = m/(1 - β₁ᵗ) / (√(v/(1 - β₂ᵗ)) + ε)`; `m = v = 0` before the first step.
@@ -80,5 +80,11 @@ impl<T: Scalar> Apply<T> for AdamState<T> {
             *v = beta2 * *v + rest2 * *u * *u;
             *u = a * *m / (b * v.sqrt() + epsilon);
         }
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.count(&format!("{place}.t"), &mut self.t);
+        walk.numbers(&format!("{place}.mean"), &mut self.mean);
+        walk.numbers(&format!("{place}.square"), &mut self.square);
     }
 }

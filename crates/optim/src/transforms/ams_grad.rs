@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Adam, Apply, Step};
+use super::{Adam, Apply, Step, Walk};
 
 /// Adam with the largest `v` so far in place of `v`: `v̂ = max(v̂, v)`, and
 /// `u = m/(1 - β₁ᵗ) / (√(v̂/(1 - β₂ᵗ)) + ε)`.
@@ -40,5 +40,12 @@ impl<T: Scalar> Apply<T> for AmsGrad<T> {
             *largest = if *v > *largest { *v } else { *largest };
             *u = a * *m / (b * largest.sqrt() + epsilon);
         }
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.count(&format!("{place}.t"), &mut self.t);
+        walk.numbers(&format!("{place}.mean"), &mut self.mean);
+        walk.numbers(&format!("{place}.square"), &mut self.square);
+        walk.numbers(&format!("{place}.largest"), &mut self.largest);
     }
 }

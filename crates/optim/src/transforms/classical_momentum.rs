@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `v = β v + r u; u = v/r` at the rate `r` of the step, with `v = 0` before the first step.
 ///
@@ -30,5 +30,9 @@ impl<T: Scalar> Apply<T> for ClassicalMomentum<T> {
             *v = self.beta * *v + rate * *u;
             *u = *v * inverse;
         }
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.numbers(&format!("{place}.velocity"), &mut self.velocity);
     }
 }

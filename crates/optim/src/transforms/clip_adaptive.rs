@@ -4,7 +4,7 @@ use gradus_core::{ParameterRange, Role, Scalar};
 use serde::{Deserialize, Serialize};
 
 use super::options::{Allowed, Options};
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 use crate::units;
 
 /// `u *= min(1, c max(‖w‖, ε)/‖u‖)` for the weights `w` into each unit; biases and scales are
@@ -61,4 +61,6 @@ impl<T: Scalar> Apply<T> for ClipAdaptiveState {
             units::scale(parameter, update, &self.factors);
         }
     }
+
+    fn walk(&mut self, _place: &str, _walk: &mut dyn Walk<T>) {}
 }

@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `u *= min(1, c/‖u‖)`, the norm over all parameters together, summed in `f64`.
 ///
@@ -18,6 +18,8 @@ impl<T: Scalar> Apply<T> for ClipNorm {
     fn apply(&mut self, _step: &Step<'_, T>, update: &mut [T]) {
         clip(self.bound, update);
     }
+
+    fn walk(&mut self, _place: &str, _walk: &mut dyn Walk<T>) {}
 }
 
 pub(super) fn clip<T: Scalar>(bound: f64, update: &mut [T]) {

@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `u *= min(1, c/‖u‖)` for each layer, the norm over all of its parameters together, summed in
 /// `f64`. What holds for an infinite norm in `ClipNorm` holds here.
@@ -20,4 +20,6 @@ impl<T: Scalar> Apply<T> for ClipNormPerLayer {
             super::clip_norm::clip(self.bound, &mut update[range]);
         }
     }
+
+    fn walk(&mut self, _place: &str, _walk: &mut dyn Walk<T>) {}
 }

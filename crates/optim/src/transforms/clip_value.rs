@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `u = min(max(u, -c), c)`; NaN stays NaN.
 ///
@@ -22,4 +22,6 @@ impl<T: Scalar> Apply<T> for ClipValue<T> {
             }
         }
     }
+
+    fn walk(&mut self, _place: &str, _walk: &mut dyn Walk<T>) {}
 }

@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Apply, Step, Strength};
+use super::{Apply, Step, Strength, Walk};
 
 /// `u += λ w` behind the rest of the chain, so that the step takes `w -= rate λ w` beside the
 /// method's own; for weights unless other roles are named.
@@ -22,4 +22,6 @@ impl<T: Scalar> Apply<T> for DecoupledDecay {
             }
         }
     }
+
+    fn walk(&mut self, _place: &str, _walk: &mut dyn Walk<T>) {}
 }

@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Apply, Step, Strength};
+use super::{Apply, Step, Strength, Walk};
 
 /// `u += λ sign(w)` with `sign(0) = 0`, for weights unless other roles are named.
 ///
@@ -24,6 +24,8 @@ impl<T: Scalar> Apply<T> for L1 {
             }
         }
     }
+
+    fn walk(&mut self, _place: &str, _walk: &mut dyn Walk<T>) {}
 }
 
 /// `λ Σ |w|`, summed in `f64`.

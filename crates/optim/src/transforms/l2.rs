@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Apply, Step, Strength};
+use super::{Apply, Step, Strength, Walk};
 
 /// `u += λ w`, for weights unless other roles are named.
 ///
@@ -22,6 +22,8 @@ impl<T: Scalar> Apply<T> for L2 {
             }
         }
     }
+
+    fn walk(&mut self, _place: &str, _walk: &mut dyn Walk<T>) {}
 }
 
 /// `½ λ Σ w²`, summed in `f64`.

@@ -4,7 +4,7 @@ use gradus_core::Scalar;
 use serde::{Deserialize, Serialize};
 
 use super::options::{Allowed, Options};
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `c = β₁ m + (1 - β₁) u; m = β₂ m + (1 - β₂) u; u = sign(c)`, with `sign(0) = 0` and `m = 0`
 /// before the first step. Its weight decay is a `DecoupledDecay` behind it in the chain.
@@ -56,6 +56,10 @@ impl<T: Scalar> Apply<T> for LionState<T> {
             *m = beta2 * *m + rest2 * *u;
             *u = sign(c);
         }
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.numbers(&format!("{place}.mean"), &mut self.mean);
     }
 }
 

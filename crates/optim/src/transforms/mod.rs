@@ -25,6 +25,7 @@ use std::fmt;
 use gradus_core::{Mistake, ParameterRange, Scalar};
 use serde::{Deserialize, Serialize};
 
+use crate::walk::Walk;
 use options::{Allowed, Options};
 
 pub use adadelta::Adadelta;
@@ -95,6 +96,8 @@ pub(crate) struct Step<'a, T> {
 pub(crate) trait Apply<T>: fmt::Debug + Send {
     /// Changes `update` in place.
     fn apply(&mut self, step: &Step<'_, T>, update: &mut [T]);
+    /// Walks over what it keeps from step to step; `place` is what names begin with.
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>);
 }
 
 /// A chain at work.

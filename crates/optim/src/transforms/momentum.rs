@@ -2,7 +2,7 @@
 
 use gradus_core::{Scalar, vectorized};
 
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `v = β v + u; u = v`, with `v = 0` before the first step.
 ///
@@ -27,5 +27,9 @@ impl<T: Scalar> Apply<T> for Momentum<T> {
                 *u = *v;
             }
         });
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.numbers(&format!("{place}.velocity"), &mut self.velocity);
     }
 }

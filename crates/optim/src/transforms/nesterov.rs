@@ -2,7 +2,7 @@
 
 use gradus_core::Scalar;
 
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `v = β v + u; u = u + β v`, with `v = 0` before the first step.
 ///
@@ -26,5 +26,9 @@ impl<T: Scalar> Apply<T> for Nesterov<T> {
             *v = self.beta * *v + *u;
             *u += self.beta * *v;
         }
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.numbers(&format!("{place}.velocity"), &mut self.velocity);
     }
 }

@@ -4,7 +4,7 @@ use gradus_core::Scalar;
 use serde::{Deserialize, Serialize};
 
 use super::options::{Allowed, Options};
-use super::{Apply, Step};
+use super::{Apply, Step, Walk};
 
 /// `v = ρ v + (1 - ρ) u²; u = u/(√v + ε)`, with `v = 0` before the first step.
 ///
@@ -92,5 +92,10 @@ impl<T: Scalar> Apply<T> for RmsPropState<T> {
             let variance = if variance < T::ZERO { T::ZERO } else { variance };
             *u = *u / ((variance + inside).sqrt() + outside);
         }
+    }
+
+    fn walk(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.numbers(&format!("{place}.square"), &mut self.square);
+        walk.numbers(&format!("{place}.mean"), &mut self.mean);
     }
 }
