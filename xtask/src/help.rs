@@ -11,6 +11,10 @@ Commands of gradus (built first; `cargo xtask COMMAND --help` tells more):
   check [FILE.ron…]   train what is missing, hold the results against the files' claims
   gradcheck FILE.ron  check every gradient of a file's network by finite differences
   gradcheck --all     the same for every layer and loss there is
+  status NAME         the plan against what is stored, and checkpoints of cut runs
+  explain NAME KEY    where each value of a run came from: axis, line of the file, default
+  verify NAME         train stored runs again another way and compare every bit
+  forget NAME KEY…    drop records: by key, --failed, --other-stamps, --other-plans
   weights NAME KEY    write the final weights of a run as safetensors: --to FILE
   bench [WORKLOAD…]   how fast it trains here, beside what matrix products alone take
   doctor              what this machine has, what is missing, and what mends it

@@ -41,6 +41,11 @@ impl Failure {
         Self { message, code: signals.exit_code() }
     }
 
+    /// A command that trains nothing for the store was interrupted.
+    pub(crate) fn left(signals: &Signals, what: &str) -> Self {
+        Self { message: format!("interrupted: {what}\n"), code: signals.exit_code() }
+    }
+
     /// A file that the user named cannot be written.
     pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Self {
         let help = "make room there, or name another file";
@@ -96,7 +101,9 @@ impl From<FolderError> for Failure {
     fn from(error: FolderError) -> Self {
         match error {
             FolderError::Store(error) => error.into(),
-            FolderError::Held { .. } => Self { message: format!("error: {error}\n"), code: 75 },
+            FolderError::Held { .. } | FolderError::Busy { .. } => {
+                Self { message: format!("error: {error}\n"), code: 75 }
+            }
             FolderError::Misplaced { .. } => Self::usage(error.to_string()),
             FolderError::Unusable { ref source, .. } => {
                 Self { message: format!("error: {error}\n"), code: code_of(source) }

@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod output;
 mod signals;
+mod stored;
 mod training;
 
 use std::io::Write;
@@ -14,7 +15,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use commands::{bench, check, doctor, gradcheck, plan, report, run, weights};
+use commands::{
+    bench, check, doctor, explain, forget, gradcheck, plan, report, run, status, verify, weights,
+};
 use failure::Failure;
 use output::print;
 use signals::Signals;
@@ -46,6 +49,18 @@ enum Command {
         after_help = "Examples:\n  cargo xtask gradcheck experiments/sweep.ron\n  cargo xtask gradcheck --all"
     )]
     Gradcheck(gradcheck::Gradcheck),
+    /// Trains stored runs again in another way and compares every bit.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::VerifyCommand),
+    /// Says where each value of a run came from: an axis, a line of the file, or a default.
+    #[command(after_help = "Example: cargo xtask explain sweep 3fa2")]
+    Explain(explain::ExplainCommand),
+    /// Holds the plan last asked for against what is stored.
+    #[command(after_help = "Example: cargo xtask status sweep")]
+    Status(status::StatusCommand),
+    /// Drops records and checkpoints.
+    #[command(after_help = forget::EXAMPLES)]
+    Forget(forget::ForgetCommand),
     /// Writes the final weights of a run, where `record` names Weights, as a safetensors file.
     #[command(after_help = "Example: cargo xtask weights article 3f --to article.safetensors")]
     Weights(weights::WeightsCommand),
@@ -95,6 +110,10 @@ fn main() -> ExitCode {
         Command::Report(command) => command.run(),
         Command::Check(command) => command.run(&signals),
         Command::Gradcheck(command) => command.run(),
+        Command::Verify(command) => command.run(&signals),
+        Command::Explain(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Forget(command) => command.run(),
         Command::Weights(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Doctor(command) => command.run(),

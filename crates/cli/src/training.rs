@@ -1,6 +1,7 @@
 //! Training what is missing of a plan: what `run` and `check` have in common.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use gradus_runner::data::Dataset;
 use gradus_runner::{Folder, Plan, Presence, Tally, Work, cores, train_runs};
@@ -18,6 +19,8 @@ pub(crate) struct Training<'a> {
     pub(crate) only: Option<&'a str>,
     /// Takes records with another stamp as they are.
     pub(crate) accept_stamp: bool,
+    /// Time between two checkpoints of a run; none are written with 0.
+    pub(crate) checkpoint_every: Duration,
     /// What may end it early.
     pub(crate) signals: &'a Signals,
 }
@@ -39,7 +42,8 @@ impl Training<'_> {
         folder.store.check_writable()?;
         let jobs = self.jobs.map_or_else(cores, usize::from).min(missing.len());
         let interruption = &self.signals.interruption;
-        let work = Work { plan, positions: &missing, stamp, jobs, interruption };
+        let checkpoint_every = self.checkpoint_every;
+        let work = Work { plan, positions: &missing, stamp, jobs, checkpoint_every, interruption };
         let tally = train_runs(work, Cow::Owned(dataset), &mut folder.store)?;
         if tally.doubles > 0 {
             say(&format!(

@@ -253,11 +253,18 @@ fn every_transformation_constraint_and_schedule_has_its_row() {
     assert!(names.contains(&"ClipNorm".to_string()), "{names:?}");
     names.extend(variants(&read("crates/optim/src/constraint.rs"), "Constraint"));
     assert_eq!(without_row(&names, &table), [""; 0]);
+    let cut = read("crates/runner/tests/checkpoint.rs");
+    assert_eq!(without_row(&names, &cut), [""; 0], "not cut and carried on");
     let schedules = read("crates/optim/src/schedule/mod.rs");
     let tests = schedules.split("#[cfg(test)]").nth(1).expect("its tests are at its foot");
     let names = variants(&schedules, "Schedule");
     assert!(names.contains(&"Plateau".to_string()), "{names:?}");
     assert_eq!(without_row(&names, tests), [""; 0]);
+    assert_eq!(without_row(&names, &cut), [""; 0], "not cut and carried on");
+    let rules = variants(&read("crates/runner/src/stop.rs"), "Stop");
+    assert_eq!(without_row(&rules, &cut), [""; 0], "not cut and carried on");
+    let averages = variants(&read("crates/optim/src/average.rs"), "Average");
+    assert_eq!(without_row(&averages, &cut), [""; 0], "not cut and carried on");
 }
 
 fn question(path: &str, text: &str) -> Vec<String> {

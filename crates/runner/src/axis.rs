@@ -110,7 +110,7 @@ impl Axis {
     }
 
     /// Its numbers, if it is an axis of numbers.
-    fn range(&self) -> Option<&Range> {
+    pub(crate) fn range(&self) -> Option<&Range> {
         match self {
             Axis::LearningRate(range)
             | Axis::Momentum(range)
@@ -223,6 +223,12 @@ impl Axis {
             Axis::ClipValue(_) => Some(Transform::ClipValue(value)),
             _ => None,
         }
+    }
+
+    /// The kind of the transformation or constraint that it names.
+    pub(crate) fn kind(&self) -> Option<&'static str> {
+        let transform = self.transform(0.0).map(|transform| transform.kind());
+        transform.or_else(|| self.constraint(0.0).map(|constraint| constraint.kind()))
     }
 
     /// The constraint that it names, with this bound.

@@ -1,6 +1,7 @@
 //! The curves of a run while it goes on.
 
 use gradus_core::{Parameters, Scalar};
+use gradus_optim::Walk;
 
 use crate::evaluate::Measured;
 use crate::experiment::{Experiment, Part, Quantity};
@@ -159,6 +160,24 @@ impl Curves {
         let of_part = |curve: &&Curve| curve.split == part.name() && curve.metric == metric;
         let curve = self.evaluations.iter().find(of_part);
         curve.and_then(|curve| curve.values.last().copied()).unwrap_or(f64::NAN)
+    }
+
+    /// Walks over all that was measured and is being summed.
+    pub(crate) fn walk<T>(&mut self, walk: &mut dyn Walk<T>) {
+        let all = std::iter::once(&mut self.running_loss)
+            .chain(&mut self.running_penalized_loss)
+            .chain(&mut self.learning_rate)
+            .chain([&mut self.sharpness])
+            .chain(&mut self.evaluations)
+            .chain(&mut self.gradient_norms);
+        for (position, curve) in all.enumerate() {
+            walk.words(&format!("curve.{position}.epochs"), &mut curve.epochs);
+            walk.words(&format!("curve.{position}.steps"), &mut curve.steps);
+            walk.doubles(&format!("curve.{position}.values"), &mut curve.values);
+        }
+        walk.doubles("norms.sums", &mut self.norm_sums);
+        walk.count("norms.count", &mut self.norm_count);
+        walk.doubles("norms.first", &mut self.first_norms);
     }
 
     /// All of them that hold anything, in a fixed order.

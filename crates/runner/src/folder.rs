@@ -40,6 +40,12 @@ pub enum FolderError {
         /// The folder.
         path: PathBuf,
     },
+    /// Another process is working there, whatever its plan.
+    #[error("{}: another process is working there; try again when it has ended", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Its store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -90,6 +96,17 @@ impl Folder {
             return Err(FolderError::Held { path });
         }
         Ok(Self { path, store, _claim: claim })
+    }
+
+    /// Takes a folder of results that is there, with nobody else at work in it, whatever the plan.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or another process works there.
+    pub fn take_alone(path: &Path) -> Result<Self, FolderError> {
+        let unusable = |source| FolderError::Unusable { path: path.to_path_buf(), source };
+        let claim = File::open(path).map_err(unusable)?;
+        claim.try_lock().map_err(|_| FolderError::Busy { path: path.to_path_buf() })?;
+        Ok(Self { path: path.to_path_buf(), store: Store::open(path)?, _claim: claim })
     }
 }
 

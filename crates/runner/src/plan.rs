@@ -9,6 +9,7 @@ use crate::axis::{Axis, Coordinate};
 use crate::data::{Scaling, Split};
 use crate::digest;
 use crate::experiment::{Experiment, Part, Quantity, Train};
+use crate::explain::Source;
 use crate::metric::{Judge, Metric};
 use crate::results::DataSummary;
 use crate::stop::Watched;
@@ -27,6 +28,8 @@ pub struct Plan {
     pub question: String,
     /// What the data is.
     pub data: DataSummary,
+    /// The file it was read from; nothing that is computed depends on it.
+    pub source: Source,
     /// The key of each run.
     pub keys: Vec<String>,
 }
@@ -59,10 +62,15 @@ impl Plan {
     ///
     /// # Panics
     /// If the plan is too large; [`crate::File::read`] refuses that before.
-    pub fn new(experiment: Experiment, question: String, data: DataSummary) -> Self {
+    pub fn new(
+        experiment: Experiment,
+        question: String,
+        data: DataSummary,
+        source: Source,
+    ) -> Self {
         let runs = experiment.run_count().filter(|&runs| runs <= LARGEST_PLAN);
         let runs = runs.expect("the size of the plan was checked");
-        let mut plan = Self { experiment, question, data, keys: Vec::with_capacity(runs) };
+        let mut plan = Self { experiment, question, data, source, keys: Vec::with_capacity(runs) };
         let cells: Vec<Experiment> =
             (0..plan.experiment.cell_count()).map(|cell| plan.experiment_at(cell)).collect();
         for position in 0..runs {

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gradus_core::Scalar;
 
@@ -19,10 +18,14 @@ use crate::progress::Progress;
 use crate::record::{Outcome, RunRecord, Timing};
 use crate::store::Store;
 use crate::store_error::StoreError;
-use crate::train::{Trained, train_unless};
+use crate::train::Trained;
+use crate::writer::{self, Finished, Line, Times};
 
 /// The name that worker threads begin with; a panic in one of them is the outcome of its run.
 pub const WORKER_NAME: &str = "gradus-worker";
+
+/// Time between two checkpoints of a run, where nobody says otherwise.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// What became of the runs that were asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct Work<'a> {
     pub stamp: &'a str,
     /// Runs that are trained at the same time.
     pub jobs: usize,
+    /// Time between two checkpoints of a run that goes on; none are written with 0.
+    pub checkpoint_every: Duration,
     /// Ends training early; what is finished by then is made durable.
     pub interruption: &'a Interruption,
 }
@@ -78,14 +83,6 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-type Finished = (RunRecord, Timing);
-
-/// Runs that may wait for the writer. A commit takes as long as the disk takes, tens of
-/// milliseconds on some, while tiny runs take a fraction of one: what comes in meanwhile becomes
-/// the next commit, and no worker stands still. Large records come from long runs, so few of them
-/// ever wait.
-const WAITING: usize = 1024;
-
 fn train_all<T: Scalar>(
     work: Work<'_>,
     dataset: Cow<'_, Dataset>,
@@ -93,7 +90,18 @@ fn train_all<T: Scalar>(
 ) -> Result<Tally, StoreError> {
     let _listening = work.interruption.listen();
     let jobs = work.jobs;
-    let progress = Progress::start(work.positions.len());
+    let (times, progress) =
+        (Times::new(work.checkpoint_every), Progress::start(work.positions.len()));
+    let kept = match store.checkpoints() {
+        Err(StoreError::Damaged { what, .. }) => {
+            let warning = format!("warning: checkpoints are damaged: {what}; runs begin anew");
+            progress.say(&warning);
+            Vec::new()
+        }
+        kept => kept?,
+    };
+    let begun = kept.into_iter().filter(|entry| entry.stamp == work.stamp);
+    let begun = begun.map(|entry| entry.key).collect();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(jobs.max(cores()))
         .thread_name(|index| format!("{WORKER_NAME}-{index}"))
@@ -101,17 +109,17 @@ fn train_all<T: Scalar>(
         .expect("the system has threads for the workers");
     let next = AtomicUsize::new(0);
     let data = SharedData::<T>::new(dataset, work);
-    let (sender, receiver) = sync_channel(WAITING);
+    let (line, desk) = writer::open(&begun, &times, &progress);
     let tally = std::thread::scope(|threads| {
-        let writer = threads.spawn(|| write(store, receiver, &progress));
+        let writer = threads.spawn(|| desk.serve(store, work.stamp, &times, &progress));
         // One call a thread: a worker that waits for a tile of its own run can never take up
         // another worker's runs meanwhile. Threads beyond the jobs help with tiles.
         pool.broadcast(|thread| {
             if thread.index() < jobs {
-                train_next(work, &next, &data, sender.clone());
+                train_next(work, &next, &data, line.clone());
             }
         });
-        drop(sender);
+        drop(line);
         writer.join().expect("the writer hands its errors back")
     });
     progress.finish();
@@ -126,11 +134,11 @@ fn train_next<T: Scalar>(
     work: Work<'_>,
     next: &AtomicUsize,
     data: &SharedData<'_, T>,
-    sender: SyncSender<Finished>,
+    line: Line<'_>,
 ) {
     while let Some(&position) = work.positions.get(next.fetch_add(1, Ordering::Relaxed)) {
-        let Ok(finished) = train_one(work, position, data) else { return };
-        if sender.send(finished).is_err() {
+        let finished = train_one(work, position, data, &line);
+        if finished.and_then(|finished| line.finish(finished)).is_err() {
             return;
         }
     }
@@ -140,6 +148,7 @@ fn train_one<T: Scalar>(
     work: Work<'_>,
     position: usize,
     data: &SharedData<'_, T>,
+    line: &Line<'_>,
 ) -> Result<Finished, Interrupted> {
     let Work { plan, stamp, interruption, .. } = work;
     interruption.check()?;
@@ -147,12 +156,13 @@ fn train_one<T: Scalar>(
     let experiment = plan.experiment_at(plan.cell(position));
     let prepared = data.get(seed);
     let started = Instant::now();
-    let train = || train_unless(interruption, &experiment, seed, &prepared);
-    let trained =
-        catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| Ok(failed(&panic)))?;
-    let timing = Timing { seconds: started.elapsed().as_secs_f64() };
+    let key = plan.keys[position].as_str();
+    let train = || line.train((key, seed), &experiment, &prepared, interruption);
+    let (trained, timing) = catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
+        Ok((failed(&panic), Timing { seconds: started.elapsed().as_secs_f64() }))
+    })?;
     let record = RunRecord {
-        key: plan.keys[position].clone(),
+        key: key.to_string(),
         stamp: stamp.to_string(),
         seed,
         description: plan.description_of(&experiment, seed),
@@ -186,26 +196,6 @@ fn failed(panic: &Box<dyn std::any::Any + Send>) -> Trained {
         arrays: Vec::new(),
         weights_digest: String::new(),
     }
-}
-
-/// The one writer: takes what has come in, commits it as one group, and only then reports it.
-fn write(
-    store: &mut Store,
-    receiver: Receiver<Finished>,
-    progress: &Progress,
-) -> Result<Tally, StoreError> {
-    let mut tally = Tally::default();
-    while let Ok(first) = receiver.recv() {
-        let mut group = vec![first];
-        group.extend(receiver.try_iter());
-        let doubles = store.insert(&group)?;
-        tally.doubles += doubles;
-        tally.written += group.len() - doubles;
-        let is_failed = |(record, _): &&Finished| matches!(record.outcome, Outcome::Failed { .. });
-        tally.failed += group.iter().filter(is_failed).count();
-        progress.add(group.len());
-    }
-    Ok(tally)
 }
 
 /// Prepared data, shared by all runs of a seed and made once.

@@ -67,6 +67,14 @@ impl Progress {
         }
     }
 
+    /// A line that is worth reading while runs go on.
+    pub(crate) fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => say(format_args!("{line}")),
+        }
+    }
+
     /// Takes the bar away and says how long it took.
     pub(crate) fn finish(self) {
         if let Some(bar) = &self.bar {

@@ -1,5 +1,6 @@
 //! Rules that end a run before its length is reached.
 
+use gradus_optim::Walk;
 use serde::{Deserialize, Serialize};
 
 /// One rule. Several are looked at in their order after each epoch; the first that holds ends the
@@ -106,6 +107,13 @@ impl Stopper {
             Stop::LossBelow(_) | Stop::Stale { .. } => f64::INFINITY,
         };
         Self { rule, best: f64::INFINITY, stale_epochs: 0, patience }
+    }
+
+    /// Walks over what it remembers; `place` is what names begin with.
+    pub(crate) fn walk<T>(&mut self, place: &str, walk: &mut dyn Walk<T>) {
+        walk.double(&format!("{place}.best"), &mut self.best);
+        walk.count(&format!("{place}.stale_epochs"), &mut self.stale_epochs);
+        walk.double(&format!("{place}.patience"), &mut self.patience);
     }
 
     /// Steps after which the run ends, as far as is known; the last may be within an epoch.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::checkpoints::{self, TABLES as CHECKPOINTS};
 use crate::digest::Digest;
 use crate::experiment::Experiment;
 use crate::plan::Plan;
@@ -150,7 +151,7 @@ impl Store {
     /// Whether every table is there as this program makes it.
     fn has_our_tables(&self) -> rusqlite::Result<bool> {
         let made = Connection::open_in_memory()?;
-        made.execute_batch(TABLES)?;
+        made.execute_batch(&format!("{TABLES} {CHECKPOINTS}"))?;
         Ok(tables(&self.connection)? == tables(&made)?)
     }
 
@@ -168,7 +169,7 @@ impl Store {
         // Another process may have made them while this one waited; others' are left alone.
         if self.is_blank()? {
             transaction.execute_batch(&format!(
-                "{TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
+                "{TABLES} {CHECKPOINTS} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
             ))?;
         }
         transaction.commit()
@@ -216,6 +217,10 @@ impl Store {
                 if stored.take_if(|head| head.has_failed()).is_some() {
                     let remove = "DELETE FROM runs WHERE key = ?1 AND stamp = ?2";
                     transaction.execute(remove, place)?;
+                }
+                // A failed attempt may be carried on from where it was last sound.
+                if !matches!(record.outcome, Outcome::Failed { .. }) {
+                    checkpoints::remove(transaction, &record.key, &record.stamp)?;
                 }
                 match stored {
                     Some(head) if head.digest == digest => doubles += 1,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 
 use crate::digest::Digest;
+use crate::explain::Source;
 use crate::plan::Plan;
 use crate::results::DataSummary;
 use crate::store::{Store, experiment_text};
@@ -29,6 +30,8 @@ fn values_of(plan: &Plan) -> BTreeMap<String, String> {
         ("experiment", experiment_text(&plan.experiment)),
         ("question", plan.question.clone()),
         ("data", data),
+        ("file", plan.source.text.clone()),
+        ("path", plan.source.path.display().to_string()),
     ];
     values.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
 }
@@ -128,7 +131,11 @@ impl Store {
             .map_err(|error| foreign(format!("the stored experiment cannot be read: {error}")))?;
         let data: DataSummary = ron::from_str(&data)
             .map_err(|error| foreign(format!("the stored summary of the data: {error}")))?;
-        Ok(Some(Plan::new(experiment, question, data)))
+        let source = Source {
+            path: self.text("path")?.unwrap_or_default().into(),
+            text: self.text("file")?.unwrap_or_default(),
+        };
+        Ok(Some(Plan::new(experiment, question, data, source)))
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use gradus_core::{Graph, Program, Scalar, Stream};
-use gradus_optim::{Clock, Stepper};
+use gradus_optim::{Clock, Stepper, Walk};
 
 use crate::batch::{Batch, gather};
 use crate::constant::constant_loss;
@@ -47,33 +47,17 @@ pub struct Trained {
     pub weights_digest: String,
 }
 
+/// What is done before each step of a run; an error ends training there.
+pub type Between<'a, Run> = dyn FnMut(&mut Run) -> Result<(), Interrupted> + 'a;
+
 /// Trains one run of a resolved experiment on prepared data.
 ///
 /// # Panics
 /// If the experiment was not checked against the data (see [`crate::File`]).
 pub fn train<T: Scalar>(experiment: &Experiment, seed: u64, data: &Prepared<T>) -> Trained {
-    let trained = train_unless(&Interruption::default(), experiment, seed, data);
-    trained.expect("nobody has this one to interrupt it by")
-}
-
-/// [`train`], unless it is interrupted.
-///
-/// # Errors
-/// When it is interrupted.
-///
-/// # Panics
-/// As [`train`].
-pub(crate) fn train_unless<T: Scalar>(
-    interruption: &Interruption,
-    experiment: &Experiment,
-    seed: u64,
-    data: &Prepared<T>,
-) -> Result<Trained, Interrupted> {
     let mut run = Run::start(experiment, seed, data);
-    // An interruption leaves the run between two steps: an epoch whose steps are done and that was
-    // still being evaluated has not ended.
-    let outcome = run.train(interruption)?;
-    Ok(run.finish(outcome))
+    let outcome = run.train(&Interruption::default(), &mut |_| Ok(()));
+    run.finish(outcome.expect("nobody has this one to interrupt it by"))
 }
 
 /// Every epoch has an order of its own, a function of seed and epoch and not of the order before;
@@ -112,14 +96,14 @@ pub struct Run<'a, T> {
     epoch_first_above: Option<u64>,
     /// Sum of loss times rows over the epoch so far, and of rows.
     epoch_loss: f64,
-    epoch_rows: usize,
+    epoch_rows: u64,
     /// The same sum of the penalties, where they are recorded.
     epoch_penalty: f64,
     records_penalty: bool,
     stoppers: Vec<Stopper>,
     /// The step that ends the run, by its length or by a rule's patience.
     last_step: u64,
-    stopped: Option<String>,
+    pub(crate) stopped: Option<String>,
 }
 
 /// Rows that are evaluated at a time, where a batch has fewer and they take little room: it changes
@@ -193,7 +177,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         run
     }
 
-    fn set_last_step(&mut self) {
+    pub(crate) fn set_last_step(&mut self) {
         let by_rules = self.stoppers.iter().map(Stopper::last_step);
         self.last_step = by_rules.fold(self.clock.total_steps, u64::min);
     }
@@ -203,40 +187,54 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.clock.step
     }
 
-    /// All that there is to do, and how it ended.
-    fn train(&mut self, interruption: &Interruption) -> Result<Outcome, Interrupted> {
-        let mut order: Vec<u32> = (0..self.data.train.rows() as u32).collect();
-        self.evaluate(0, interruption)?;
-        self.measure_sharpness(0);
-        loop {
-            let epoch = self.clock.step / self.clock.steps_per_epoch;
-            let broken = self.train_epoch(&mut order, interruption)?;
-            self.end_epoch(epoch + 1, broken.is_none(), interruption)?;
-            if broken.is_some() || self.is_done() {
-                let outcome = broken.map_or_else(|| self.outcome(interruption), Ok)?;
-                self.measure_sharpness(epoch + 1);
-                return Ok(outcome);
-            }
-        }
-    }
-
-    /// The steps of one epoch; `order` has a place for each training row, to draw in. Nothing is
-    /// evaluated. Returns how the run broke, if it did.
+    /// All that there is left to do, and how it ended; `between` is called before each step.
     ///
     /// # Errors
-    /// When it is interrupted, between two steps.
+    /// When it is interrupted, between two steps or in the midst of an evaluation, which is then
+    /// done again when the run is carried on.
+    pub fn train(
+        &mut self,
+        interruption: &Interruption,
+        between: &mut Between<'_, Self>,
+    ) -> Result<Outcome, Interrupted> {
+        let mut order: Vec<u32> = (0..self.data.train.rows() as u32).collect();
+        if self.clock.step == 0 {
+            self.evaluate(0, interruption)?;
+            self.measure_sharpness(0);
+        }
+        let mut broken = None;
+        while broken.is_none() && !self.is_done() {
+            // Interrupted while it was evaluated, an epoch has no steps left to do.
+            let is_trained =
+                self.epoch_rows > 0 && self.clock.step.is_multiple_of(self.clock.steps_per_epoch);
+            if !is_trained {
+                broken = self.train_epoch(&mut order, between)?;
+            }
+            self.end_epoch(self.curves.epochs() + 1, broken.is_none(), interruption)?;
+        }
+        let outcome = broken.map_or_else(|| self.outcome(interruption), Ok)?;
+        self.measure_sharpness(self.curves.epochs());
+        Ok(outcome)
+    }
+
+    /// The steps of one epoch, or what is left of it; `order` has a place for each training row, to
+    /// draw in. Nothing is evaluated. Returns how the run broke, if it did.
+    ///
+    /// # Errors
+    /// When `between`, which is called before each step, says so.
     pub fn train_epoch(
         &mut self,
         order: &mut [u32],
-        interruption: &Interruption,
+        between: &mut Between<'_, Self>,
     ) -> Result<Option<Outcome>, Interrupted> {
+        let Clock { step, steps_per_epoch, .. } = self.clock;
         if self.experiment.train.order == Order::Shuffled {
-            let epoch = self.clock.step / self.clock.steps_per_epoch;
-            shuffle(order, self.batch_rows, self.seed, epoch);
+            shuffle(order, self.batch_rows, self.seed, step / steps_per_epoch);
         }
         let used = &order[..self.experiment.train.rows_per_epoch(order.len())];
-        for rows in used.chunks(self.batch_rows) {
-            interruption.check()?;
+        let done = (step % steps_per_epoch) as usize;
+        for rows in used.chunks(self.batch_rows).skip(done) {
+            between(self)?;
             let broken = self.step(rows);
             if broken.is_some() {
                 return Ok(broken);
@@ -271,7 +269,7 @@ impl<'a, T: Scalar> Run<'a, T> {
 
         self.clock.step += 1;
         self.epoch_loss += loss * rows.len() as f64;
-        self.epoch_rows += rows.len();
+        self.epoch_rows += rows.len() as u64;
         if loss > self.bound && self.epoch_first_above.is_none() && self.clock.step > 1 {
             self.epoch_first_above = Some(self.clock.step);
         }
@@ -372,9 +370,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         self.set_last_step();
     }
 
-    /// Step 6: until the number of steps is reached or a rule holds.
+    /// Step 6: until the number of steps is reached or a rule holds, and the last epoch has ended.
     fn is_done(&self) -> bool {
-        self.clock.step == self.clock.total_steps || self.stopped.is_some()
+        let is_long = self.clock.step == self.clock.total_steps || self.stopped.is_some();
+        is_long && self.epoch_rows == 0
     }
 
     /// The training loss that the rule of divergence looks at: the mean over the last window, or
@@ -386,6 +385,36 @@ impl<'a, T: Scalar> Run<'a, T> {
             return Ok(self.curves.running_loss_over(self.experiment.train.window));
         }
         evaluate_loss(&mut self.program, &self.data.train, interruption)
+    }
+
+    /// Walks over everything that decides what the run will come to. What is computed from the
+    /// initial weights is the same in every process.
+    pub(crate) fn walk(&mut self, walk: &mut dyn Walk<T>) {
+        walk.count("step", &mut self.clock.step);
+        walk.numbers("parameters", &mut self.program.parameters.values);
+        walk.numbers("operations", self.program.state_mut());
+        self.stepper.walk(walk);
+        self.curves.walk(walk);
+        for (name, step) in
+            [("first_above", &mut self.first_above), ("epoch.first", &mut self.epoch_first_above)]
+        {
+            // Steps are counted from 1.
+            let mut count = step.unwrap_or(0);
+            walk.count(name, &mut count);
+            *step = (count > 0).then_some(count);
+        }
+        walk.double("epoch.loss", &mut self.epoch_loss);
+        walk.count("epoch.rows", &mut self.epoch_rows);
+        walk.double("epoch.penalty", &mut self.epoch_penalty);
+        for (position, stopper) in self.stoppers.iter_mut().enumerate() {
+            stopper.walk(&format!("stop.{position}"), walk);
+        }
+        let stopped = self.stopped.take().unwrap_or_default();
+        let mut letters = stopped.chars().map(u64::from).collect();
+        walk.words("stopped", &mut letters);
+        let letter = |letter| u32::try_from(letter).ok().and_then(char::from_u32);
+        let stopped: String = letters.into_iter().filter_map(letter).collect();
+        self.stopped = (!stopped.is_empty()).then_some(stopped);
     }
 
     /// How a run ended whose values are all finite.
@@ -400,7 +429,8 @@ impl<'a, T: Scalar> Run<'a, T> {
         })
     }
 
-    fn finish(mut self, outcome: Outcome) -> Trained {
+    /// What is left behind by a run that ended so.
+    pub fn finish(mut self, outcome: Outcome) -> Trained {
         self.stepper.swap_averaged(&mut self.program.parameters);
         let parameters = &self.program.parameters;
         let keeps_weights = self.experiment.records(Quantity::Weights);

@@ -6,7 +6,8 @@ use std::path::Path;
 use gradus_core::{Graph, Initialization, Initializer, Layer, Loss, Mode, Program, Shape, Targets};
 use gradus_optim::{Clock, Optimizer};
 use gradus_runner::{
-    File, Folder, Interruption, Outcome, PlannedRun, Results, Work, stamp, train_runs,
+    CHECKPOINT_EVERY, File, Folder, Interruption, Outcome, PlannedRun, Results, Work, stamp,
+    train_runs,
 };
 use ndarray::arr2;
 
@@ -20,7 +21,14 @@ fn run(name: &str) -> Results {
     let positions: Vec<usize> = (0..file.plan.len()).collect();
     let (stamp, interruption) = (stamp(), &Interruption::default());
     let (plan, positions) = (&file.plan, positions.as_slice());
-    let work = Work { plan, positions, stamp: &stamp, jobs: 2, interruption };
+    let work = Work {
+        plan,
+        positions,
+        stamp: &stamp,
+        jobs: 2,
+        checkpoint_every: CHECKPOINT_EVERY,
+        interruption,
+    };
     train_runs(work, Cow::Borrowed(&file.dataset), &mut folder.store)
         .expect("the store is writable");
     folder.store.results(plan, &stamp).expect("the store is readable")

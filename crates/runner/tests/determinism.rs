@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::fs;
 
-use gradus_core::Scalar;
+use gradus_core::{Scalar, Stream};
 use gradus_runner::data::Prepared;
 use gradus_runner::{
-    File, Folder, Interruption, Outcome, Results, RunRecord, Store, Work, stamp, train_runs,
+    CHECKPOINT_EVERY, File, Folder, Interruption, Outcome, Results, RunRecord, Work, stamp,
+    train_runs,
 };
 
 /// Products with sides above 7 go by BLAS, and the largest rate blows up.
@@ -34,15 +35,29 @@ fn read(text: &str) -> File {
 
 /// Trains these positions, so many at a time, in a folder of its own.
 fn train(file: &File, positions: &[usize], jobs: usize) -> Results {
+    train_shards(file, &[positions], jobs)
+}
+
+/// Trains one shard after the other into one folder, as processes would that were killed between.
+fn train_shards(file: &File, shards: &[&[usize]], jobs: usize) -> Results {
     let out = tempfile::tempdir().expect("a temporary folder");
-    let mut folder = Folder::take(out.path(), &file.plan).expect("nobody else is there");
     let (stamp, interruption) = (stamp(), &Interruption::default());
-    let work = Work { plan: &file.plan, positions, stamp: &stamp, jobs, interruption };
-    let tally = train_runs(work, Cow::Borrowed(&file.dataset), &mut folder.store);
-    let tally = tally.expect("writable");
-    assert_eq!((tally.written, tally.doubles, tally.failed), (positions.len(), 0, 0));
-    let store: &Store = &folder.store;
-    store.results(&file.plan, &stamp).expect("readable")
+    for &positions in shards {
+        let mut folder = Folder::take(out.path(), &file.plan).expect("nobody else is there");
+        let work = Work {
+            plan: &file.plan,
+            positions,
+            stamp: &stamp,
+            jobs,
+            checkpoint_every: CHECKPOINT_EVERY,
+            interruption,
+        };
+        let tally = train_runs(work, Cow::Borrowed(&file.dataset), &mut folder.store);
+        let tally = tally.expect("writable");
+        assert_eq!((tally.written, tally.doubles, tally.failed), (positions.len(), 0, 0));
+    }
+    let folder = Folder::take(out.path(), &file.plan).expect("nobody else is there");
+    folder.store.results(&file.plan, &stamp).expect("readable")
 }
 
 /// A record as text that tells every two doubles apart but NaNs by their payload.
@@ -54,7 +69,7 @@ fn text(record: Option<&RunRecord>) -> String {
 }
 
 #[test]
-fn workers_and_order_leave_every_bit_alone() {
+fn workers_order_and_shards_leave_every_bit_alone() {
     let file = read(SWEEP);
     let positions: Vec<usize> = (0..file.plan.len()).collect();
     let reversed: Vec<usize> = positions.iter().rev().copied().collect();
@@ -64,12 +79,22 @@ fn workers_and_order_leave_every_bit_alone() {
         matches!(outcome, Outcome::Diverged { .. })
     });
     assert_eq!(diverged.count(), 4, "1e30 explodes, the others do not");
-    for (positions, jobs) in [(&positions, 2), (&positions, 3), (&reversed, 2)] {
-        let other = train(&file, positions, jobs);
+    let same = |other: &Results, what: &str| {
         for (one, other) in one.runs.iter().zip(&other.runs) {
-            assert_eq!(text(one.record.as_ref()), text(other.record.as_ref()), "{jobs} workers");
+            assert_eq!(text(one.record.as_ref()), text(other.record.as_ref()), "{what}");
         }
-        assert_eq!(one.digest, other.digest, "{jobs} workers");
+        assert_eq!(one.digest, other.digest, "{what}");
+    };
+    for (positions, jobs) in [(&positions, 2), (&positions, 3), (&positions, 8), (&reversed, 2)] {
+        same(&train(&file, positions, jobs), &format!("{jobs} workers"));
+    }
+    for order in 0..4 {
+        let mut shuffled = positions.clone();
+        Stream::new(order, "order", 0, 0).shuffle(&mut shuffled);
+        same(&train(&file, &shuffled, 2), &format!("{shuffled:?}"));
+        let count = [2, 3, 7, 12][order as usize];
+        let shards: Vec<&[usize]> = shuffled.chunks(shuffled.len().div_ceil(count)).collect();
+        same(&train_shards(&file, &shards, 2), &format!("shards {shards:?}"));
     }
 }
 
@@ -78,7 +103,7 @@ fn a_run_alone_is_the_run_in_the_sweep() {
     let file = read(SWEEP);
     let positions: Vec<usize> = (0..file.plan.len()).collect();
     let all = train(&file, &positions, 2);
-    for position in [0, 5, 9] {
+    for position in 0..file.plan.len() {
         let alone = train(&file, &[position], 1);
         let record = alone.runs[position].record.as_ref();
         assert_eq!(text(record), text(all.runs[position].record.as_ref()), "position {position}");

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use gradus_report::{CheckedCase, results_page};
-use gradus_runner::{File, Finding, Folder, Results, has_checks, judge_checks, stamp};
+use gradus_runner::{
+    CHECKPOINT_EVERY, File, Finding, Folder, Results, has_checks, judge_checks, stamp,
+};
 use serde_json::{Value, json};
 
 use crate::ResultsPlace;
@@ -122,7 +124,13 @@ impl CheckCommand {
         let mut folder = Folder::take(&self.results.out, &file.plan)?;
         let stamp = stamp();
         let (jobs, accept_stamp) = (self.jobs, self.accept_stamp);
-        let training = Training { jobs, only: None, accept_stamp, signals };
+        let training = Training {
+            jobs,
+            only: None,
+            accept_stamp,
+            checkpoint_every: CHECKPOINT_EVERY,
+            signals,
+        };
         say(&format!("{}: {}", path.display(), counted(file.plan.len(), "run")));
         let File { plan, dataset, .. } = file;
         let tally = training.train(&plan, dataset, &mut folder, &stamp)?;

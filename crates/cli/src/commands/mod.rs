@@ -9,3 +9,7 @@ mod gradient_table;
 pub(crate) mod doctor;
 pub(crate) mod weights;
 pub(crate) mod bench;
+pub(crate) mod verify;
+pub(crate) mod explain;
+pub(crate) mod status;
+pub(crate) mod forget;

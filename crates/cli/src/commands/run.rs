@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use gradus_report::write_report;
@@ -27,6 +28,10 @@ pub(crate) struct Run {
     /// Trains, and draws nothing.
     #[arg(long)]
     no_report: bool,
+    /// Time between two checkpoints of a run that goes on, from which a killed process carries it on
+    /// with the same bits; 0 writes none.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    checkpoint_every: Duration,
     /// Takes records that another engine, matrix product or machine made as they are.
     #[arg(long)]
     accept_stamp: bool,
@@ -42,6 +47,7 @@ impl Run {
             jobs: self.jobs,
             only: self.only.as_deref(),
             accept_stamp: self.accept_stamp,
+            checkpoint_every: self.checkpoint_every,
             signals,
         };
         let tally = training.train(&plan, dataset, &mut folder, &stamp)?;
@@ -89,6 +95,13 @@ impl Run {
             _ => Ok(()),
         }
     }
+}
+
+/// A length of time.
+fn seconds(text: &str) -> Result<Duration, String> {
+    const ALLOWED: &str = "allowed: seconds from 0, such as 60 or 0.5";
+    let seconds: f64 = text.parse().map_err(|_| ALLOWED)?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| ALLOWED.to_string())
 }
 
 /// How many runs ended in each way.

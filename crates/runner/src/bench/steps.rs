@@ -9,7 +9,6 @@ use super::rates::{Pace, Spread, in_turns};
 use super::workloads::Workload;
 use crate::data::{Dataset, Prepared, Source};
 use crate::experiment::{Experiment, Part};
-use crate::interruption::Interruption;
 use crate::train::Run;
 
 /// What was measured of a workload with so many threads.
@@ -90,11 +89,10 @@ pub fn measure_steps(subject: &Subject, threads: usize, pace: Pace) -> Measured 
     let pool = pool(threads);
     let mut run = pool.install(|| Run::start(experiment, 0, data));
     let mut order: Vec<u32> = (0..rows as u32).collect();
-    let interruption = Interruption::default();
     let mut train = |epochs: u64| {
         pool.install(|| {
             for _ in 0..epochs {
-                let broken = run.train_epoch(&mut order, &interruption);
+                let broken = run.train_epoch(&mut order, &mut |_| Ok(()));
                 assert!(broken == Ok(None), "a workload trains without end: {broken:?}");
             }
         });
@@ -125,7 +123,7 @@ pub fn run_steps(workload: &Workload, steps: u64) -> u64 {
         let mut run = Run::start(&subject.experiment, 0, &subject.data);
         let mut order: Vec<u32> = (0..rows as u32).collect();
         for _ in 0..epochs {
-            let broken = run.train_epoch(&mut order, &Interruption::default());
+            let broken = run.train_epoch(&mut order, &mut |_| Ok(()));
             assert!(broken == Ok(None), "a workload trains without end: {broken:?}");
         }
         run.steps()

@@ -16,7 +16,7 @@ use super::workloads::{COLD, SWEEP, SWEPT, WORKLOADS};
 use crate::file::{File, FileErrors};
 use crate::folder::{Folder, FolderError};
 use crate::interruption::Interruption;
-use crate::pool::{Tally, Work, train_runs};
+use crate::pool::{CHECKPOINT_EVERY, Tally, Work, train_runs};
 use crate::stamp::stamp;
 use crate::store_error::StoreError;
 
@@ -116,7 +116,14 @@ pub(super) fn warm(text: &str, jobs: usize, pace: Pace) -> Result<(f64, Spread),
     let file = File::read(&place.file, None)?;
     let (stamp, positions) = (stamp(), Vec::from_iter(0..file.plan.len()));
     let interruption = &Interruption::default();
-    let work = Work { plan: &file.plan, positions: &positions, stamp: &stamp, jobs, interruption };
+    let work = Work {
+        plan: &file.plan,
+        positions: &positions,
+        stamp: &stamp,
+        jobs,
+        checkpoint_every: CHECKPOINT_EVERY,
+        interruption,
+    };
     let mut taken = Vec::new();
     for repetition in 0..=pace.repetitions {
         let mut folder = Folder::take(&place.results(repetition), &file.plan)?;

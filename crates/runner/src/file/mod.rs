@@ -17,12 +17,12 @@ use gradus_core::Mistake;
 
 use crate::data::Dataset;
 use crate::experiment::{Experiment, Part};
+use crate::explain::Source;
 use crate::plan::Plan;
 use crate::results::DataSummary;
 
-use tree::{Kind, Node};
-
 pub(crate) use syntax::{parse, write};
+pub(crate) use tree::{Kind, Node};
 
 /// An experiment file is a page or two; this much is a mistake.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -105,7 +105,10 @@ impl File {
             }
         };
         let data = summary(&experiment, &dataset);
-        let plan = Plan::new(experiment, question(&text), data);
+        // Found again from any folder.
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let file = Source { path: absolute, text: text.clone() };
+        let plan = Plan::new(experiment, question(&text), data, file);
         Ok(Self { path: path.to_path_buf(), dataset, plan })
     }
 }
@@ -157,6 +160,40 @@ pub fn has_checks(path: &Path) -> Result<bool, FileErrors> {
     let text = read_text(path)?;
     let Some(Node { kind: Kind::Fields(fields), .. }) = Node::scan(&text) else { return Ok(true) };
     Ok(fields.iter().any(|field| &text[field.name.clone()] == "checks"))
+}
+
+impl Plan {
+    /// Reads the data of a stored plan, and the weights that its runs begin with, as [`File::read`]
+    /// does: relative to the file that the plan was read from.
+    ///
+    /// # Errors
+    /// When it is not there, or not what the runs were trained on.
+    pub fn load(&mut self, data_folder: Option<&Path>) -> Result<Dataset, String> {
+        let said = |mistakes: Vec<Mistake>| {
+            let lines = mistakes.iter().map(|m| format!("{}: {}; {}", m.place, m.message, m.help));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let folder = self.source.path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let dataset = self.experiment.data.load(&folder, data_folder).map_err(said)?;
+        let found = check::weights(&mut self.experiment, &dataset, &folder);
+        if !found.is_empty() {
+            return Err(said(found));
+        }
+        let weights =
+            self.experiment.init.content().map_or(String::new(), |content| content.digest.clone());
+        for (what, then, now) in [
+            ("data", &self.data.digest, &dataset.digest),
+            ("weights", &self.data.weights, &weights),
+        ] {
+            if then != now {
+                return Err(format!(
+                    "the {what} now have the digest {now}, and {then} when the runs were trained; \
+                     bring those {what} back, or `run` the experiment on these"
+                ));
+            }
+        }
+        Ok(dataset)
+    }
 }
 
 /// The comment on the first line.

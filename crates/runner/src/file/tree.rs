@@ -40,11 +40,10 @@ impl Node {
         scanner.value(0)
     }
 
-    /// The span of the value at `place` (see [`gradus_core::Mistake::place`]), or of the nearest
-    /// value around it.
-    pub(crate) fn find(&self, text: &str, place: &str) -> Range<usize> {
+    /// The value at `place` (see [`gradus_core::Mistake::place`]), or the nearest value around it,
+    /// and whether it is the one at `place`.
+    fn walk(&self, text: &str, place: &str) -> (&Self, bool) {
         let mut node = self;
-        let mut is_exact = true;
         for step in place.split(['.', '[']).filter(|step| !step.is_empty()) {
             let next = match (&node.kind, step.strip_suffix(']')) {
                 (Kind::Items(items), Some(index)) => {
@@ -60,12 +59,21 @@ impl Node {
             };
             match next {
                 Some(next) => node = next,
-                None => {
-                    is_exact = false;
-                    break;
-                }
+                None => return (node, false),
             }
         }
+        (node, true)
+    }
+
+    /// The value at `place`, if it is there.
+    pub(crate) fn exact(&self, text: &str, place: &str) -> Option<&Self> {
+        let (node, is_exact) = self.walk(text, place);
+        is_exact.then_some(node)
+    }
+
+    /// The span of the value at `place`, or of the nearest value around it.
+    pub(crate) fn find(&self, text: &str, place: &str) -> Range<usize> {
+        let (node, is_exact) = self.walk(text, place);
         // A large value is pointed at by its beginning.
         if is_exact && !text[node.span.clone()].contains('\n') {
             return node.span.clone();
