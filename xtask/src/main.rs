@@ -21,6 +21,8 @@ mod doctor;
 mod fault_file;
 mod faults;
 mod instructions;
+mod outside;
+mod reliability;
 mod suite;
 mod tally;
 
@@ -63,6 +65,7 @@ fn dispatch(command: &OsString, arguments: &Arguments) -> Result<u8, Failure> {
         "test" => suite::command,
         "faults" => faults::command,
         "instructions" => instructions::command,
+        "reliability" => reliability::command,
         "bare" => bare::command,
         _ => return program::command(command, arguments),
     };

@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::arguments::Arguments;
 use crate::faults;
 use crate::instructions;
+use crate::outside::Tool;
 use crate::process::{self, Failure};
 use crate::setup::{self, Product};
 use crate::tally::{Counts, Tally};
@@ -74,7 +75,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     let lint_all = [&["--workspace", "--all-targets"], features, DENY].concat();
     take("clippy", &mut steps, || companion("clippy", "clippy", &lint_all));
     let of_all = [&["--workspace"], features].concat();
-    take("tests", &mut steps, || tests(&of_all, SKIPS_WITHOUT_DATA));
+    take("tests", &mut steps, || tests(&of_all, SKIPS_WITHOUT_DATA, ROWS));
     // Of the program that the tests have just been built with.
     take("instructions", &mut steps, || instructions::step(product));
     if product == Product::OpenBlas {
@@ -82,7 +83,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
         // target folder, where everything but core and what stands on it is compiled already.
         let lint_core = [&["--package", "gradus-core", "--all-targets"], DENY].concat();
         take("clippy embedded", &mut steps, || companion("clippy", "clippy", &lint_core));
-        take("tests embedded", &mut steps, || tests(EMBEDDED, SKIPS_OF_EMBEDDED));
+        take("tests embedded", &mut steps, || tests(EMBEDDED, SKIPS_OF_EMBEDDED, &[]));
     }
     take("doc", &mut steps, || doc(features));
     take("faults", &mut steps, faults::step);
@@ -99,6 +100,10 @@ const EMBEDDED: &[&str] = &["--package", "gradus-core"];
 /// nothing, and would never be missed.
 const SKIPS_WITHOUT_DATA: usize = 10;
 const SKIPS_OF_EMBEDDED: usize = 0;
+
+/// How many rows of the reliability table need each tool from outside. Where it is not here, so
+/// many are skipped, and none where it is; any other number is a failure.
+const ROWS: &[(Tool, usize)] = &[(Tool::Strace, 3), (Tool::SmallDisk, 3), (Tool::Permissions, 1)];
 
 /// Announces a step, runs and times it. What hinders it is its failure, not the end of the suite.
 fn take(
@@ -165,7 +170,11 @@ fn shown(command: &Command) -> String {
 ///
 /// A test that cannot do its work on this machine returns early and appends one line, `its name:
 /// the reason`, to the file that GRADUS_SKIPS names; libtest knows no such outcome.
-fn tests(arguments: &[&str], skips_without_data: usize) -> Result<Outcome, Failure> {
+fn tests(
+    arguments: &[&str],
+    skips_without_data: usize,
+    rows: &[(Tool, usize)],
+) -> Result<Outcome, Failure> {
     let skips = skips_file()?;
     let data = workspace::root().join("experiments/data");
     let mut cargo = workspace::cargo();
@@ -190,12 +199,39 @@ fn tests(arguments: &[&str], skips_without_data: usize) -> Result<Outcome, Failu
     let _ = std::fs::remove_file(&skips);
     let said: Vec<String> = text.lines().map(str::to_owned).collect();
     tally.take_skips(said.len());
-    let unexpected = unexpected_skips(said.len(), skips_without_data, data.is_dir());
+    let mut unexpected = Vec::new();
+    let mut of_tools = 0;
+    for &(tool, rows) in rows {
+        let skips = said.iter().filter(|line| names_tool(line, tool)).count();
+        of_tools += skips;
+        unexpected.extend(unexpected_rows(tool, skips, rows, tool.is_here()));
+    }
+    let of_data = said.len() - of_tools;
+    unexpected.extend(unexpected_skips(of_data, skips_without_data, data.is_dir()));
     let mut outcome = judge_tests(tally, said, status.success(), &shown(&cargo));
-    if let Some(unexpected) = unexpected {
-        outcome.add_failure(unexpected);
+    for why in unexpected {
+        outcome.add_failure(why);
     }
     Ok(outcome)
+}
+
+/// Whether this line is of a row that lacks the tool.
+fn names_tool(line: &str, tool: Tool) -> bool {
+    line.contains(&format!(": needs {}, ", tool.name()))
+}
+
+/// What is wrong with this number of rows skipped for want of a tool.
+fn unexpected_rows(tool: Tool, skips: usize, rows: usize, is_here: bool) -> Option<String> {
+    // Elsewhere there are no such tests at all.
+    let expected = if is_here || cfg!(not(target_os = "linux")) { 0 } else { rows };
+    let state = if is_here { "is here" } else { "is not here" };
+    (skips != expected).then(|| {
+        format!(
+            "{skips} reliability rows were skipped for want of {}, which {state}: {expected} are \
+             expected, see ROWS in xtask/src/suite.rs",
+            tool.name()
+        )
+    })
 }
 
 /// What is wrong with this number of skips: without data it is known, with some it is smaller.
@@ -293,6 +329,18 @@ mod tests {
         for (skips, has_data) in [(9, false), (11, false), (11, true)] {
             let said = unexpected_skips(skips, 10, has_data).expect("it is not expected");
             assert!(said.starts_with(&format!("{skips} tests were skipped")), "{said}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_row_that_is_skipped_though_its_tool_is_here_is_a_failure() {
+        let line = "reliability F1: needs strace, which is not here";
+        assert!(names_tool(line, Tool::Strace) && !names_tool(line, Tool::SmallDisk));
+        assert_eq!(unexpected_rows(Tool::Strace, 3, 3, false), None);
+        assert_eq!(unexpected_rows(Tool::Strace, 0, 3, true), None);
+        for (skips, is_here) in [(3, true), (2, false), (0, false)] {
+            assert!(unexpected_rows(Tool::Strace, skips, 3, is_here).is_some());
         }
     }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use gradus_report::ReportError;
 use gradus_runner::bench::SweepError;
+use gradus_runner::sabotage::is_removed;
 use gradus_runner::{FileErrors, FolderError, StoreError, is_temporary};
 
 use crate::output::{command_line, counted, visible};
@@ -67,7 +68,7 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         // Where nobody listens any more, the code still tells.
         let _ = io::stderr().write_all(visible(&self.message).as_bytes());
-        ExitCode::from(self.code)
+        if is_removed("failure") { ExitCode::SUCCESS } else { ExitCode::from(self.code) }
     }
 }
 

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use gradus_runner::sabotage::is_removed;
 
 use commands::{
     bench, check, doctor, explain, forget, gradcheck, plan, report, run, status, verify, weights,
@@ -97,9 +98,13 @@ struct ResultsPlace {
 
 fn main() -> ExitCode {
     quiet_workers();
-    gradus_core::use_one_thread();
+    if !is_removed("threads") {
+        gradus_core::use_one_thread();
+    }
     let signals = Signals::default();
-    signals.listen();
+    if !is_removed("signals") {
+        signals.listen();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(said) => return told(&said).unwrap_or_else(Failure::report),
@@ -124,6 +129,7 @@ fn main() -> ExitCode {
 /// What is said in place of a command: help and version, or what is wrong with the arguments.
 fn told(said: &clap::Error) -> Result<ExitCode, Failure> {
     let text = said.render().to_string();
+    assert!(!is_removed("arguments"), "{text}");
     if said.use_stderr() {
         return Err(Failure::arguments(text));
     }

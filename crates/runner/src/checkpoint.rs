@@ -10,6 +10,7 @@ use safetensors::{SafeTensors, serialize};
 
 use crate::data::Prepared;
 use crate::experiment::Experiment;
+use crate::sabotage::is_removed;
 use crate::train::Run;
 
 impl<'a, T: Scalar> Run<'a, T> {
@@ -123,6 +124,9 @@ impl<'a> Restorer<'a> {
 impl<T: Scalar> Walk<T> for Restorer<'_> {
     fn numbers(&mut self, name: &str, numbers: &mut [T]) {
         let Some(bytes) = self.part(name, dtype::<T>(), Some(numbers.len())) else { return };
+        if is_removed("checkpoint") && name != "parameters" {
+            return;
+        }
         let chunks = bytes.chunks_exact(size_of::<T>());
         for (number, chunk) in numbers.iter_mut().zip(chunks) {
             // Widening and rounding back is exact for every `f32`.

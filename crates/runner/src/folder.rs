@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::plan::Plan;
+use crate::sabotage::is_removed;
 use crate::store::Store;
 use crate::store_error::StoreError;
 use crate::whole_file::remove_leftovers;
@@ -80,14 +81,14 @@ impl Folder {
         remove_leftovers(&path);
         let claim = File::open(&path).map_err(unusable)?;
         let opened = match claim.try_lock() {
-            Ok(()) => {
+            Err(_) if !is_removed("lock") => None,
+            _ => {
                 let mut store = Store::open(&path)?;
                 store.set_plan(plan)?;
                 // Between unlocking and sharing another may come in, and is seen below.
                 claim.unlock().map_err(unusable)?;
                 Some(store)
             }
-            Err(_) => None,
         };
         // Nobody holds it alone for longer than it takes to write a plan.
         claim.lock_shared().map_err(unusable)?;

@@ -12,6 +12,7 @@ use crate::experiment::{Experiment, Part, Quantity, Train};
 use crate::explain::Source;
 use crate::metric::{Judge, Metric};
 use crate::results::DataSummary;
+use crate::sabotage::is_removed;
 use crate::stop::Watched;
 use crate::weights::Init;
 
@@ -142,6 +143,7 @@ fn description(experiment: &Experiment, seed: u64, data: &DataSummary) -> String
         model: &experiment.model,
         init: matches!(experiment.init, Init::Draw(_)).then(|| experiment.init.drawn()),
         weights: match experiment.init {
+            _ if is_removed("weights") => None,
             Init::Draw(_) => None,
             Init::Weights { .. } => Some(&data.weights),
         },

@@ -16,6 +16,7 @@ use crate::interruption::{Interrupted, Interruption};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::record::{Outcome, RunRecord, Timing};
+use crate::sabotage::shared_draws;
 use crate::store::Store;
 use crate::store_error::StoreError;
 use crate::train::Trained;
@@ -157,7 +158,7 @@ fn train_one<T: Scalar>(
     let prepared = data.get(seed);
     let started = Instant::now();
     let key = plan.keys[position].as_str();
-    let train = || line.train((key, seed), &experiment, &prepared, interruption);
+    let train = || line.train((key, seed + shared_draws()), &experiment, &prepared, interruption);
     let (trained, timing) = catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
         Ok((failed(&panic), Timing { seconds: started.elapsed().as_secs_f64() }))
     })?;

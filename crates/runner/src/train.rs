@@ -17,6 +17,7 @@ use crate::evaluate::{Measured, evaluate, evaluate_loss, judged};
 use crate::experiment::{Experiment, Order, Part, Quantity};
 use crate::interruption::{Interrupted, Interruption};
 use crate::record::{Curve, NamedArray, Outcome};
+use crate::sabotage::is_removed;
 use crate::sharpness::sharpness;
 use crate::stop::{Epoch, Stopper};
 use crate::weights::arrays;
@@ -273,7 +274,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         if loss > self.bound && self.epoch_first_above.is_none() && self.clock.step > 1 {
             self.epoch_first_above = Some(self.clock.step);
         }
-        if loss.is_finite() && finite { None } else { Some(self.not_finite(loss)) }
+        if (loss.is_finite() && finite) || is_removed("finite") {
+            None
+        } else {
+            Some(self.not_finite(loss))
+        }
     }
 
     /// The value of the optimizer's penalties at the present weights, as the step to come has them.

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sabotage::is_removed;
+
 /// How the names of files begin and end that are being written. They are short and do not depend
 /// on the name to come, which may be as long as the system allows.
 const TEMPORARY: (&str, &str) = (".gradus.", ".new");
@@ -20,7 +22,8 @@ const ATTEMPTS: usize = 3;
 /// # Errors
 /// What the system said first; then the old content is there, or none, and nothing beside it.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+    let is_special = |data: fs::Metadata| !data.is_file() && !data.is_dir();
+    if fs::metadata(path).is_ok_and(is_special) || is_removed("rename") {
         return fs::write(path, bytes);
     }
     let folder = match path.parent() {

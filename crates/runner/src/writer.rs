@@ -18,11 +18,10 @@ use crate::store::Store;
 use crate::store_error::StoreError;
 use crate::train::{Run, Trained};
 
-/// Runs that may wait for the writer. A commit takes as long as the disk takes, tens of
-/// milliseconds on some, while tiny runs take a fraction of one: what comes in meanwhile becomes
-/// the next commit, and no worker stands still. Large records come from long runs, so few of them
-/// ever wait.
-const WAITING: usize = 1024;
+/// Runs that may wait for the writer. A commit takes as long as the disk takes, milliseconds or
+/// tens of them, while tiny runs take a fraction of one: what comes in meanwhile becomes the next
+/// commit. Large records come from long runs, so few of them ever wait.
+const WAITING: usize = 256;
 
 /// A run that has lasted less than this is not worth a checkpoint.
 const LEAST_AGE: Duration = Duration::from_secs(1);

@@ -16,6 +16,7 @@ use crate::data::{Dataset, RawTargets};
 use crate::experiment::{Experiment, Part, Quantity};
 use crate::metric::{At, Metric};
 use crate::plan::LARGEST_PLAN;
+use crate::sabotage::is_removed;
 use crate::stop::Stop;
 use crate::weights::{Init, Weights};
 
@@ -61,10 +62,21 @@ fn name(experiment: &Experiment) -> Vec<Mistake> {
         && name.chars().all(is_plain)
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && !["baselines", "examples"].contains(&name)
-        && !["con", "prn", "aux", "nul"].contains(&name.to_ascii_lowercase().as_str());
+        && !is_device(name);
     let allowed = "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit; \
                    not a name the system or `results` keeps for itself";
+    let holds = holds || is_removed("names");
     Mistake::unless(holds, "name", "the name", format!("{name:?}"), allowed).into_iter().collect()
+}
+
+/// Whether Windows takes it for a device, whatever follows a dot: `nul.txt` is one.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_port = |port: &str| {
+        let number = stem.strip_prefix(port);
+        number.is_some_and(|number| number.len() == 1 && number.bytes().all(|b| b.is_ascii_digit()))
+    };
+    ["con", "prn", "aux", "nul"].contains(&stem.as_str()) || is_port("com") || is_port("lpt")
 }
 
 /// Two files of one folder with the same name would share one folder of results.
