@@ -31,7 +31,9 @@ fn folder(text: &str) -> tempfile::TempDir {
 }
 
 fn gradus(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+    // These tests may themselves run under `nohup`, or in the background of a shell.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_gradus")]);
     command.args(arguments).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }

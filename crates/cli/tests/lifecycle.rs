@@ -37,7 +37,13 @@ impl Bench {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+        const PROGRAM: &str = env!("CARGO_BIN_EXE_gradus");
+        let mut command = Command::new(PROGRAM);
+        // These tests may themselves run under `nohup`, or in the background of a shell.
+        if cfg!(target_os = "linux") {
+            command = Command::new("env");
+            command.args(["--default-signal=HUP,INT,TERM", PROGRAM]);
+        }
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
         command
     }

@@ -54,7 +54,12 @@ impl Program {
     /// A call in `folder`, started by way of the words of `wrapper` (`strace …`).
     pub(crate) fn command(&self, folder: &Path, wrapper: &[String], arguments: &[&str]) -> Command {
         let mut command = match wrapper.split_first() {
-            None => Command::new(&self.path),
+            None => {
+                // The suite itself may run under `nohup`, or in the background of a shell.
+                let mut command = Command::new("env");
+                command.arg("--default-signal=HUP,INT,TERM").arg(&self.path);
+                command
+            }
             Some((first, rest)) => {
                 let mut command = Command::new(first);
                 command.args(rest).arg(&self.path);
