@@ -21,7 +21,7 @@ pub struct Workload {
 pub const WORKLOADS: [Workload; 5] = [
     Workload {
         name: "T",
-        limit: "the fixed cost of a step: some 1.6 µs of calls, updates and recording, whatever the size.",
+        limit: "the fixed cost of a step: calls, updates and recording, three quarters of its time.",
         is_wide: false,
         text: "// How fast is a net so small that nothing but overhead is left?
 (
@@ -49,7 +49,7 @@ pub const WORKLOADS: [Workload; 5] = [
     },
     Workload {
         name: "M",
-        limit: "the products of the first layer, and the gather of random rows from memory: about 30 of the 170 µs of a step.",
+        limit: "the products of the first layer, nine tenths of the time of a step; then the gather of random rows from memory.",
         is_wide: true,
         text: "// How fast is a net of one hidden layer for 28 x 28 pictures?
 (
