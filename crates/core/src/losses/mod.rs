@@ -240,6 +240,7 @@ impl Loss {
         T::differentiate(self, z, targets, total, dz)
     }
 
+    /// What [`Loss::share`] comes to, behind the functions that compile it once for each type.
     pub(crate) fn compute_share<T: Scalar>(
         &self,
         z: ArrayView2<'_, T>,
@@ -258,6 +259,7 @@ impl Loss {
         }
     }
 
+    /// What [`Loss::differentiate`] comes to, likewise.
     pub(crate) fn compute_gradient<T: Scalar>(
         &self,
         z: ArrayView2<'_, T>,

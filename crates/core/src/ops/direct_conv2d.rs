@@ -20,8 +20,8 @@ const LEAST_WIDTH: usize = 8;
 /// Writing columns costs as much as the arithmetic of a handful of filters. So the sums are taken
 /// from the rows of the image itself, sample by sample: forward as a [`Correlation`] of the image
 /// with the weights, backward of the gradient with the weights turned by half a turn.
-/// Zeros at both ends of a row are multiplied, those above and below are not, as a sum of
-/// [`Correlation`] leaves them out.
+/// Zeros at both ends of a row are multiplied. Of those above and below, [`Correlation`] leaves out
+/// the ones that all the rows of its result that it computes together would read.
 #[derive(Debug)]
 pub(crate) struct DirectConv2d {
     has_bias: bool,
