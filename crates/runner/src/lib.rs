@@ -33,6 +33,7 @@ mod checkpoints;
 mod status;
 mod results;
 mod checks;
+pub mod gate;
 pub mod sabotage;
 mod whole_file;
 mod folder;
