@@ -139,7 +139,11 @@ fn at(name: &str, index: usize, error: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::workspace::root;
 
     const SIGN: &str = "\
 # The gradient of the bias has the wrong sign,
@@ -192,6 +196,26 @@ two
                     "stale: `db += dy;` … occurs {count} times in crates/core/src/ops/affine.rs, not once"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn every_fault_of_the_workspace_still_applies() {
+        for (folder, least) in
+            [("crates/core/tests/faults", 60), ("crates/runner/tests/planted", 20)]
+        {
+            let entries = fs::read_dir(root().join(folder)).expect("the folder is there");
+            let paths = entries.map(|entry| entry.expect("it can be listed").path());
+            let faults: Vec<PathBuf> =
+                paths.filter(|path| path.extension().is_some_and(|end| end == "fault")).collect();
+            assert!(faults.len() >= least, "{} in {folder}", faults.len());
+            for path in faults {
+                let text = fs::read_to_string(&path).expect("it can be read");
+                let fault = Fault::parse(&path.display().to_string(), &text)
+                    .unwrap_or_else(|error| panic!("{error}"));
+                let source = fs::read_to_string(root().join(&fault.file)).expect("it can be read");
+                fault.apply(&source).unwrap_or_else(|stale| panic!("{}: {stale}", fault.name));
+            }
         }
     }
 

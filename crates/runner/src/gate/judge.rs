@@ -170,10 +170,10 @@ pub struct Ruling {
 /// | all or more than half before | share |
 /// | some before or now | share, and values of the other seeds |
 ///
-/// Sources: Westfall and Young, *Resampling-Based Multiple Testing* (1993), algorithm 2.8; Romano and
-/// Wolf, *Journal of the American Statistical Association* 100 (2005); two one-sided tests: Schuirmann, *Journal of Pharmacokinetics and
-/// Biopharmaceutics* 15 (1987); no adjustment of them: Berger and Hsu, *Statistical Science* 11
-/// (1996).
+/// Sources: Westfall and Young, *Resampling-Based Multiple Testing* (1993), algorithm 2.8; Romano
+/// and Wolf, *Journal of the American Statistical Association* 100 (2005); two one-sided tests:
+/// Schuirmann, *Journal of Pharmacokinetics and Biopharmaceutics* 15 (1987); no adjustment of them:
+/// Berger and Hsu, *Statistical Science* 11 (1996).
 ///
 /// # Panics
 /// If a value is NaN (a missing value is for the caller to refuse), a margin is not above 0, figures
