@@ -54,6 +54,11 @@ impl Failure {
         Self { message, code: code_of(error) }
     }
 
+    /// More memory is needed than there is.
+    pub(crate) fn shortage(path: &Path, why: &str) -> Self {
+        Self { message: format!("error: {}: {why}\n", path.display()), code: 75 }
+    }
+
     /// Stdout takes no more.
     pub(crate) fn output(error: &io::Error) -> Self {
         let message = format!(

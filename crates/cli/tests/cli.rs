@@ -164,6 +164,7 @@ fn a_grown_sweep_trains_what_is_missing() {
             "missing_steps",
             "name",
             "question",
+            "refused",
             "runs"
         ]
     );

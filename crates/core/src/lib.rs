@@ -33,6 +33,7 @@ mod losses;
 mod tile;
 mod piece;
 mod program;
+mod room;
 mod gradient_check;
 mod gradient_table;
 

@@ -73,7 +73,7 @@ impl<T: Scalar> Program<T> {
         assert!(batch > 0, "a program for batches of 0 samples has nothing to do");
         const FITS: &str = "the buffers of a program fit the address space";
         let count = tile_count(&graph, batch);
-        let tile_rows = if count == 1 { batch.max(capacity) } else { batch.div_ceil(count) };
+        let tile_rows = tile_rows(count, batch, capacity);
         let mut slots: Vec<Slot> = Vec::with_capacity(graph.values.len());
         let mut end = 0_usize;
         for (position, value) in graph.values.iter().enumerate() {
@@ -363,9 +363,14 @@ fn tile_ranges(rows: usize, tile_rows: usize) -> impl Iterator<Item = Range<usiz
     (0..rows).step_by(tile_rows).map(move |start| start..rows.min(start + tile_rows))
 }
 
+/// Samples of a full tile, of so many for a batch.
+pub(crate) fn tile_rows(count: usize, batch: usize, capacity: usize) -> usize {
+    if count == 1 { batch.max(capacity) } else { batch.div_ceil(count) }
+}
+
 /// Into how many tiles a batch is divided: by the work that it is and never by who is there to do
 /// it.
-fn tile_count<T: Scalar>(graph: &Graph<T>, batch: usize) -> usize {
+pub(crate) fn tile_count<T: Scalar>(graph: &Graph<T>, batch: usize) -> usize {
     let is_whole =
         |node: &Node<T>| node.operation.mixes_rows() || !node.operation.state().is_empty();
     if graph.nodes.iter().any(is_whole) {

@@ -106,6 +106,12 @@ impl Optimizer {
         })
     }
 
+    /// Numbers that it keeps for each parameter once it is at work.
+    pub fn numbers_kept(&self) -> usize {
+        let of_chain: usize = self.chain.iter().map(Transform::numbers_kept).sum();
+        of_chain + usize::from(self.average.is_some())
+    }
+
     /// The same optimizer with every shorthand of the chain replaced by what it stands for.
     #[must_use]
     pub fn written_out(&self) -> Self {

@@ -6,12 +6,14 @@ use gradus_core::Scalar;
 
 use crate::experiment::Precision;
 use crate::file::File;
+use crate::memory::Memory;
+use crate::needs::Needs;
 use crate::pool::cores;
 use crate::store::Presence;
 use crate::train::Run;
 
 /// The cost of the runs that are missing.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
     /// Steps of all of them.
     pub steps: u64,
@@ -20,6 +22,8 @@ pub struct Estimate {
     pub seconds: f64,
     /// Bytes of their records.
     pub bytes: u64,
+    /// Why the first of them can never be trained here, where it cannot; then nothing is measured.
+    pub refused: Option<String>,
 }
 
 /// Steps that are measured after one that is not.
@@ -29,7 +33,7 @@ const MEASURED_STEPS: usize = 5;
 pub fn estimate(file: &File, presence: &[Presence]) -> Estimate {
     let plan = &file.plan;
     let rows = file.dataset.sizes(&plan.experiment.data.split).train;
-    let mut estimate = Estimate { steps: 0, seconds: 0.0, bytes: 0 };
+    let mut estimate = Estimate { steps: 0, seconds: 0.0, bytes: 0, refused: None };
     let mut first = None;
     for (position, _) in presence.iter().enumerate().filter(|(_, p)| **p == Presence::Missing) {
         let experiment = plan.experiment_at(plan.cell(position));
@@ -48,12 +52,20 @@ pub fn estimate(file: &File, presence: &[Presence]) -> Estimate {
         Precision::F32 => seconds_per_step::<f32>(file, first),
         Precision::F64 => seconds_per_step::<f64>(file, first),
     };
-    estimate.seconds = seconds * estimate.steps as f64 / cores() as f64;
+    match seconds {
+        Ok(seconds) => estimate.seconds = seconds * estimate.steps as f64 / cores() as f64,
+        Err(refused) => (estimate.seconds, estimate.refused) = (f64::NAN, Some(refused)),
+    }
     estimate
 }
 
-fn seconds_per_step<T: Scalar>(file: &File, position: usize) -> f64 {
+fn seconds_per_step<T: Scalar>(file: &File, position: usize) -> Result<f64, String> {
     let experiment = file.plan.experiment_at(file.plan.cell(position));
+    let needs = Needs::new::<T>(&file.dataset, &experiment);
+    let bytes = needs.data.saturating_add(needs.of_run::<T>(&experiment));
+    if let Some(refused) = Memory::of_machine().refusal(bytes) {
+        return Err(refused);
+    }
     let seed = file.plan.seed(position);
     let kind = experiment.loss.target_kind();
     let data = file.dataset.prepare::<T>(&experiment.data, kind, seed);
@@ -65,5 +77,5 @@ fn seconds_per_step<T: Scalar>(file: &File, position: usize) -> f64 {
     for _ in 0..MEASURED_STEPS {
         run.step(&rows);
     }
-    started.elapsed().as_secs_f64() / MEASURED_STEPS as f64
+    Ok(started.elapsed().as_secs_f64() / MEASURED_STEPS as f64)
 }

@@ -8,6 +8,9 @@ use crate::batch::{Batch, gather};
 use crate::data::Prepared;
 use crate::experiment::Experiment;
 use crate::file::File;
+use crate::memory::{RELIEF, shortage_of};
+use crate::needs::Needs;
+use crate::plan::Plan;
 
 /// Samples that the gradient is taken over: enough for every unit to be active somewhere.
 const ROWS: usize = 16;
@@ -29,31 +32,47 @@ pub struct CheckedCell {
 
 /// Checks every different combination of model, initialisation and penalties of the file, at the
 /// initial weights of the first seed, in `f64`, on its first training rows.
-pub fn gradcheck(file: &File) -> Vec<CheckedCell> {
+///
+/// # Errors
+/// When one of them takes more memory than there is; nothing is computed then.
+pub fn gradcheck(file: &File) -> Result<Vec<CheckedCell>, String> {
     let plan = &file.plan;
     let first = &plan.experiment;
+    let cells = different_cells(plan);
+    let needs = Needs::new::<f64>(&file.dataset, first);
+    let rows = ROWS.min(file.dataset.sizes(&first.data.split).train);
+    let of_models = cells.iter().map(|(_, experiment)| needs.of_gradients(experiment, rows));
+    let bytes = needs.data.saturating_add(of_models.max().unwrap_or(0));
+    if let Some(why) = shortage_of(bytes) {
+        return Err(format!("the gradients cannot be compared: {why}; {RELIEF}"));
+    }
     let seed = first.seed(0);
     let data = file.dataset.prepare::<f64>(&first.data, first.loss.target_kind(), seed);
-    let mut seen: Vec<Experiment> = Vec::new();
-    let mut checked = Vec::new();
-    for cell in 0..first.cell_count() {
-        let experiment = plan.experiment_at(cell);
-        let is_same = |other: &Experiment| {
-            other.model == experiment.model
-                && other.init == experiment.init
-                && other.optimizer.chain == experiment.optimizer.chain
-        };
-        if seen.iter().any(is_same) {
-            continue;
-        }
+    let checked = cells.into_iter().map(|(cell, experiment)| {
         let coordinates = plan.coordinates(cell);
         let labels = coordinates.iter().map(|c| format!("{} {}", c.axis, c.label));
         let label = labels.collect::<Vec<_>>().join(", ");
         let (check, parameter_count) = check_cell(&experiment, &data, seed);
-        checked.push(CheckedCell { cell, label, check, parameter_count });
-        seen.push(experiment);
+        CheckedCell { cell, label, check, parameter_count }
+    });
+    Ok(checked.collect())
+}
+
+/// The first cell of each combination of what the gradient at the initial weights depends on.
+fn different_cells(plan: &Plan) -> Vec<(usize, Experiment)> {
+    let mut seen: Vec<(usize, Experiment)> = Vec::new();
+    for cell in 0..plan.experiment.cell_count() {
+        let experiment = plan.experiment_at(cell);
+        let is_same = |(_, other): &(usize, Experiment)| {
+            other.model == experiment.model
+                && other.init == experiment.init
+                && other.optimizer.chain == experiment.optimizer.chain
+        };
+        if !seen.iter().any(is_same) {
+            seen.push((cell, experiment));
+        }
     }
-    checked
+    seen
 }
 
 fn check_cell(experiment: &Experiment, data: &Prepared<f64>, seed: u64) -> (GradientCheck, usize) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use gradus_core::Scalar;
@@ -13,6 +13,8 @@ use gradus_core::Scalar;
 use crate::data::{Dataset, Prepared};
 use crate::experiment::{Experiment, Precision};
 use crate::interruption::{Interrupted, Interruption};
+use crate::memory::{Memory, Refusal, Reserved};
+use crate::needs::Needs;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::record::{Outcome, RunRecord, Timing};
@@ -90,6 +92,9 @@ fn train_all<T: Scalar>(
     store: &mut Store,
 ) -> Result<Tally, StoreError> {
     let _listening = work.interruption.listen();
+    // The writer asks too, when it cannot go on: nothing that is trained then would be kept.
+    let interruption = &work.interruption.within();
+    let work = Work { interruption, ..work };
     let jobs = work.jobs;
     let (times, progress) =
         (Times::new(work.checkpoint_every), Progress::start(work.positions.len()));
@@ -112,7 +117,11 @@ fn train_all<T: Scalar>(
     let data = SharedData::<T>::new(dataset, work);
     let (line, desk) = writer::open(&begun, &times, &progress);
     let tally = std::thread::scope(|threads| {
-        let writer = threads.spawn(|| desk.serve(store, work.stamp, &times, &progress));
+        let writer = threads.spawn(|| {
+            desk.serve(store, work.stamp, &times, &progress).inspect_err(|_| {
+                interruption.ask();
+            })
+        });
         // One call a thread: a worker that waits for a tile of its own run can never take up
         // another worker's runs meanwhile. Threads beyond the jobs help with tiles.
         pool.broadcast(|thread| {
@@ -155,12 +164,22 @@ fn train_one<T: Scalar>(
     interruption.check()?;
     let seed = plan.seed(position);
     let experiment = plan.experiment_at(plan.cell(position));
-    let prepared = data.get(seed);
     let started = Instant::now();
     let key = plan.keys[position].as_str();
-    let train = || line.train((key, seed + shared_draws()), &experiment, &prepared, interruption);
+    let train = || {
+        let slot = data.slot(seed);
+        let (_reserved, of_data) = match data.reserve(&experiment, &slot, interruption) {
+            Ok(reserved) => reserved,
+            Err(Refusal::Interrupted) => return Err(Interrupted),
+            Err(Refusal::TooLarge(message)) => {
+                return Ok((failed(message), Timing { seconds: 0.0 }));
+            }
+        };
+        let prepared = data.get(seed, &slot, of_data);
+        line.train((key, seed + shared_draws()), &experiment, &prepared.data, interruption)
+    };
     let (trained, timing) = catch_unwind(AssertUnwindSafe(train)).unwrap_or_else(|panic| {
-        Ok((failed(&panic), Timing { seconds: started.elapsed().as_secs_f64() }))
+        Ok((panicked(&panic), Timing { seconds: started.elapsed().as_secs_f64() }))
     })?;
     let record = RunRecord {
         key: key.to_string(),
@@ -182,11 +201,16 @@ fn train_one<T: Scalar>(
 }
 
 /// A panic in one run is that run's outcome; the others go on.
-fn failed(panic: &Box<dyn std::any::Any + Send>) -> Trained {
+fn panicked(panic: &Box<dyn std::any::Any + Send>) -> Trained {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    failed(text.unwrap_or("a panic without words").to_string())
+}
+
+/// What is left of a run that could not be finished.
+fn failed(message: String) -> Trained {
     Trained {
-        outcome: Outcome::Failed { message: text.unwrap_or("a panic without words").to_string() },
+        outcome: Outcome::Failed { message },
         stopped: None,
         parameter_count: 0,
         epochs: 0,
@@ -202,6 +226,8 @@ fn failed(panic: &Box<dyn std::any::Any + Send>) -> Trained {
 /// Prepared data, shared by all runs of a seed and made once.
 struct SharedData<'a, T> {
     experiment: &'a Experiment,
+    memory: Memory,
+    needs: Needs,
     /// The rows as read, until no seed is left to be made from them.
     dataset: RwLock<Option<Cow<'a, Dataset>>>,
     seeds: Mutex<Seeds<T>>,
@@ -217,7 +243,15 @@ struct Kept<T> {
     /// Runs that have yet to ask for it.
     runs: usize,
     /// There once the first worker that needs it has made it.
-    data: Arc<OnceLock<Arc<Prepared<T>>>>,
+    data: Slot<T>,
+}
+
+type Slot<T> = Arc<OnceLock<Arc<Held<T>>>>;
+
+/// Data with the memory that it takes.
+struct Held<T> {
+    data: Prepared<T>,
+    _reserved: Reserved,
 }
 
 /// Which data a run has: where nothing is drawn every seed has the same.
@@ -234,23 +268,51 @@ impl<'a, T: Scalar> SharedData<'a, T> {
             kept.entry(seed).or_insert_with(|| Kept { runs: 0, data: Arc::default() }).runs += 1;
         }
         let seeds = Mutex::new(Seeds { unmade: kept.len(), kept });
-        Self { experiment, dataset: RwLock::new(Some(dataset)), seeds }
+        let needs = Needs::new::<T>(&dataset, experiment);
+        let (memory, dataset) = (Memory::of_machine(), RwLock::new(Some(dataset)));
+        Self { experiment, memory, needs, dataset, seeds }
     }
 
-    /// The data of a run. Each run asks once.
-    fn get(&self, seed: u64) -> Arc<Prepared<T>> {
+    fn seeds(&self) -> MutexGuard<'_, Seeds<T>> {
+        self.seeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The place of a run's data. Each run asks once; the last takes the place away.
+    fn slot(&self, seed: u64) -> Slot<T> {
         let seed = data_seed(self.experiment, seed);
-        let slot = {
-            let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
-            let kept = seeds.kept.get_mut(&seed).expect("each run of the plan asks once");
-            kept.runs -= 1;
-            let slot = Arc::clone(&kept.data);
-            if kept.runs == 0 {
-                seeds.kept.remove(&seed);
-            }
-            slot
-        };
-        Arc::clone(slot.get_or_init(|| Arc::new(self.make(seed))))
+        let mut seeds = self.seeds();
+        let kept = seeds.kept.get_mut(&seed).expect("each run of the plan asks once");
+        kept.runs -= 1;
+        let slot = Arc::clone(&kept.data);
+        if kept.runs == 0 {
+            seeds.kept.remove(&seed);
+        }
+        slot
+    }
+
+    /// Waits for the memory of a run of this cell, and of its data where that is yet to be made.
+    fn reserve(
+        &self,
+        experiment: &Experiment,
+        slot: &Slot<T>,
+        interruption: &Interruption,
+    ) -> Result<(Reserved, Reserved), Refusal> {
+        let run = self.needs.of_run::<T>(experiment);
+        // Data that is there has been counted, but not against a run that could never have both.
+        let both = run.saturating_add(self.needs.data);
+        if let Some(words) = self.memory.refusal(both) {
+            return Err(Refusal::TooLarge(words));
+        }
+        let of_data = || if slot.get().is_some() { 0 } else { self.needs.data };
+        self.memory.reserve(run, of_data, interruption)
+    }
+
+    /// The data of a run. Where another worker has made it meanwhile, what was reserved for it is
+    /// given back.
+    fn get(&self, seed: u64, slot: &Slot<T>, of_data: Reserved) -> Arc<Held<T>> {
+        let seed = data_seed(self.experiment, seed);
+        let make = || Arc::new(Held { data: self.make(seed), _reserved: of_data });
+        Arc::clone(slot.get_or_init(make))
     }
 
     fn make(&self, seed: u64) -> Prepared<T> {
@@ -258,7 +320,7 @@ impl<'a, T: Scalar> SharedData<'a, T> {
         // Held before it is counted down: the last finds only workers that read already.
         let dataset = self.dataset.read().unwrap_or_else(PoisonError::into_inner);
         let is_last = {
-            let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seeds = self.seeds();
             seeds.unmade -= 1;
             seeds.unmade == 0
         };

@@ -114,6 +114,11 @@ const EVALUATION_ROWS: usize = 256;
 /// The room that they may take, in values of the network.
 const EVALUATION_NUMBERS: usize = 1 << 18;
 
+/// Rows of a stretch of an evaluation, of so many; a batch may be more.
+pub(crate) fn evaluated_rows(numbers_per_sample: usize, rows: usize) -> usize {
+    EVALUATION_ROWS.min(rows).min(EVALUATION_NUMBERS / numbers_per_sample)
+}
+
 /// Relative slack of the bound of divergence, far above the rounding of an `f32` mean.
 const ROUNDING: f64 = 1e-4;
 
@@ -128,7 +133,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let graph = Graph::build(data.input_shape, &experiment.model, experiment.init.drawn())
             .expect("the model was checked against the data");
         let numbers = graph.numbers_per_sample();
-        let evaluated = EVALUATION_ROWS.min(rows).min(EVALUATION_NUMBERS / numbers);
+        let evaluated = evaluated_rows(numbers, rows);
         let loss = experiment.loss.clone();
         let mut program = Program::compile_for(graph, loss, batch_rows, evaluated);
         program.initialize(seed);
@@ -274,11 +279,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         if loss > self.bound && self.epoch_first_above.is_none() && self.clock.step > 1 {
             self.epoch_first_above = Some(self.clock.step);
         }
-        if (loss.is_finite() && finite) || is_removed("finite") {
-            None
-        } else {
-            Some(self.not_finite(loss))
-        }
+        if loss.is_finite() && finite { None } else { self.not_finite(loss) }
     }
 
     /// The value of the optimizer's penalties at the present weights, as the step to come has them.
@@ -290,13 +291,20 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Cold: runs once, at the end of a run that broke.
     #[cold]
-    fn not_finite(&self, loss: f64) -> Outcome {
+    fn not_finite(&self, loss: f64) -> Option<Outcome> {
+        if is_removed("finite") {
+            return None;
+        }
         let step = self.clock.step;
         if !loss.is_finite() {
-            return Outcome::Diverged { step, quantity: "loss not finite".into(), layer: None };
+            return Some(Outcome::Diverged {
+                step,
+                quantity: "loss not finite".into(),
+                layer: None,
+            });
         }
         let layer = self.program.parameters.first_not_finite().map(|range| range.name.clone());
-        Outcome::Diverged { step, quantity: "parameter not finite".into(), layer }
+        Some(Outcome::Diverged { step, quantity: "parameter not finite".into(), layer })
     }
 
     /// At the running mean of the parameters, where the optimizer keeps one. All parts or none:

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest;
 use crate::experiment::Precision;
+use crate::memory::{RELIEF, shortage_of};
 use crate::record::NamedArray;
 
 /// How the parameters begin. A file writes `(weights: He(Normal), biases: Zeros)`, or
@@ -126,6 +127,10 @@ impl Weights {
         };
         if !metadata.is_file() {
             return refuse("not a file".to_string(), next);
+        }
+        // The file, and its numbers in double precision.
+        if let Some(why) = shortage_of(metadata.len().saturating_mul(3)) {
+            return refuse(why, RELIEF);
         }
         match fs::read(path) {
             Ok(bytes) => Self::parse(&bytes).or_else(|message| {

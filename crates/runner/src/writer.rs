@@ -214,7 +214,10 @@ impl Desk {
             tally.written += group.len() - doubles;
             let is_failed =
                 |(record, _): &&Finished| matches!(record.outcome, Outcome::Failed { .. });
-            tally.failed += group.iter().filter(is_failed).count();
+            for (record, _) in group.iter().filter(is_failed) {
+                tally.failed += 1;
+                progress.say(&format!("run {} {}", record.key, record.outcome));
+            }
             progress.add(group.len());
         }
     }

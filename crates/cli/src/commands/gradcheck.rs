@@ -50,7 +50,17 @@ impl Gradcheck {
                     continue;
                 }
             };
-            for cell in gradcheck(&file) {
+            let cells = match gradcheck(&file) {
+                Ok(cells) => cells,
+                Err(why) => {
+                    let failure = Failure::shortage(&file.path, &why);
+                    if let Some(earlier) = refused.replace(failure) {
+                        earlier.report();
+                    }
+                    continue;
+                }
+            };
+            for cell in cells {
                 failed |= !cell.check.passed();
                 if self.json {
                     documents.push(as_json(&file, &cell));

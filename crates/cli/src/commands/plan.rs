@@ -28,9 +28,9 @@ impl PlanCommand {
         };
         let estimate = estimate(&file, &presence);
         if self.place.results.json {
-            print_json(&as_json(plan, &presence, estimate))?;
+            print_json(&as_json(plan, &presence, &estimate))?;
         } else {
-            print(&as_text(plan, &presence, estimate))?;
+            print(&as_text(plan, &presence, &estimate))?;
         }
         Ok(exit(false))
     }
@@ -50,7 +50,7 @@ fn cell_label(plan: &Plan, position: usize) -> String {
     labels.collect::<Vec<_>>().join(", ")
 }
 
-fn as_text(plan: &Plan, presence: &[Presence], estimate: Estimate) -> String {
+fn as_text(plan: &Plan, presence: &[Presence], estimate: &Estimate) -> String {
     let mut text = format!("{}\n\n", plan.question);
     for (position, key) in plan.keys.iter().enumerate() {
         let (seed, cell) = (plan.seed(position), cell_label(plan, position));
@@ -59,6 +59,11 @@ fn as_text(plan: &Plan, presence: &[Presence], estimate: Estimate) -> String {
     }
     let missing = presence.iter().filter(|&&there| there == Presence::Missing).count();
     let runs = counted(plan.len(), "run");
+    if let Some(refused) = &estimate.refused {
+        let _ =
+            writeln!(text, "\n{runs}, {missing} missing; the first of them will fail: {refused}");
+        return text;
+    }
     let _ = match missing {
         0 => writeln!(text, "\n{runs}, none missing"),
         _ => writeln!(
@@ -73,7 +78,7 @@ fn as_text(plan: &Plan, presence: &[Presence], estimate: Estimate) -> String {
     text
 }
 
-fn as_json(plan: &Plan, presence: &[Presence], estimate: Estimate) -> serde_json::Value {
+fn as_json(plan: &Plan, presence: &[Presence], estimate: &Estimate) -> serde_json::Value {
     let runs: Vec<_> = plan
         .keys
         .iter()
@@ -101,5 +106,6 @@ fn as_json(plan: &Plan, presence: &[Presence], estimate: Estimate) -> serde_json
         "missing_steps": estimate.steps,
         "estimated_seconds": json_number(estimate.seconds),
         "estimated_bytes": estimate.bytes,
+        "refused": estimate.refused,
     })
 }

@@ -18,5 +18,6 @@ mod kills;
 mod folders;
 mod damage;
 mod input;
+mod memory;
 mod table;
 mod shipped;

@@ -2,7 +2,7 @@
 
 use crate::outside::Tool;
 use crate::trial::{Row, hold};
-use crate::{calls, damage, determinism, disk, folders, input, kills};
+use crate::{calls, damage, determinism, disk, folders, input, kills, memory};
 
 #[test]
 fn d1_any_number_of_workers_gives_the_same_bytes() {
@@ -207,6 +207,21 @@ fn f8_a_folder_that_goes_away_is_an_error_and_nothing_is_written_elsewhere() {
         needs: &[],
         guards: &["failure"],
         work: folders::gone,
+    });
+}
+
+#[test]
+fn f10_a_run_that_can_never_fit_fails_alone() {
+    hold(&Row {
+        id: "F10",
+        fault: "too little memory",
+        how: "`ulimit -v` of 1.6 to 3.0 GB for a network that takes 3.2 GB to train, beside one \
+              that fits; `--jobs 2`",
+        demanded: "refused before its first step with what it needs and what there is, exit 1; \
+                   the others have the numbers that they have alone",
+        needs: &[],
+        guards: &["memory"],
+        work: memory::too_large,
     });
 }
 

@@ -62,7 +62,9 @@ impl ScaledDotAttention {
 impl<T: Scalar> Operation<T> for ScaledDotAttention {
     /// `P` of every sample and head, and room for the `dP` of one.
     fn scratch(&self, capacity: usize) -> usize {
-        (capacity * self.heads + 1) * self.tokens * self.tokens
+        // Of a network that is refused for its size it may be more than there are numbers.
+        let squares = capacity.saturating_mul(self.heads).saturating_add(1);
+        squares.saturating_mul(self.tokens).saturating_mul(self.tokens)
     }
 
     fn forward(&self, pass: Forward<'_, T>) {

@@ -104,6 +104,28 @@ pub(crate) trait Apply<T>: fmt::Debug + Send {
 pub(crate) type Links<T> = Vec<Box<dyn Apply<T>>>;
 
 impl Transform {
+    /// Numbers that it keeps for each parameter.
+    pub(crate) fn numbers_kept(&self) -> usize {
+        match self {
+            Transform::L2(_)
+            | Transform::L1(_)
+            | Transform::DecoupledDecay(_)
+            | Transform::ClipNorm(_)
+            | Transform::ClipNormPerLayer(_)
+            | Transform::ClipValue(_)
+            | Transform::ClipAdaptive(_)
+            | Transform::Sgd => 0,
+            Transform::Momentum(_)
+            | Transform::ClassicalMomentum(_)
+            | Transform::Nesterov(_)
+            | Transform::Adagrad(_)
+            | Transform::Lion(_) => 1,
+            Transform::RmsProp(options) => 1 + usize::from(options.centered),
+            Transform::Adadelta(_) | Transform::Adam(_) | Transform::AdamW(_) => 2,
+            Transform::AmsGrad(_) => 3,
+        }
+    }
+
     /// The name of its kind, as files write it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::Files;
 use super::{Dataset, Method, Scaling, Source, Split, test_rows};
+use crate::memory::{RELIEF, shortage_of};
 
 /// The `data` section: a source of rows, and what happens to them before training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,9 @@ impl Data {
     /// asked first, what it says about the source.
     pub fn load(&self, folder: &Path, data_folder: Option<&Path>) -> Result<Dataset, Vec<Mistake>> {
         let make = self.source.recipe()?;
+        if let Some(why) = shortage_of(self.source.room()) {
+            return Err(vec![Mistake::new("data.source", why, RELIEF)]);
+        }
         let files = Files { folder, data_folder, obtain: &self.obtain };
         let dataset = make(&files)?;
         match &self.split.method {

@@ -7,6 +7,8 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use gradus_core::Mistake;
 
+use crate::memory::shortage_of;
+
 /// No content is read beyond this, so that a gzip bomb ends here.
 const MOST_BYTES: u64 = 4 << 30;
 const WHOLE_BOUND: (u64, &str) = (MOST_BYTES, "it holds more than 4 GiB");
@@ -140,6 +142,9 @@ impl Content {
     }
 }
 
+/// Bytes between two looks whether there is memory for what comes of them.
+const LOOK: u64 = 16 << 20;
+
 impl Read for Content {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (end, reason) = self.bound;
@@ -152,7 +157,14 @@ impl Read for Content {
             };
         }
         let count = self.reader.read(&mut buffer[..left])?;
+        let looks = self.position / LOOK;
         self.position += count as u64;
+        if self.position / LOOK > looks {
+            // What is kept of it is about as much, and moves to twice the room when it grows.
+            if let Some(why) = shortage_of(2 * self.position) {
+                return Err(io::Error::new(io::ErrorKind::OutOfMemory, why));
+            }
+        }
         Ok(count)
     }
 }

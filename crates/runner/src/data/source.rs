@@ -198,6 +198,38 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Bytes of the rows that are made by a formula. Files say what they need as they are read.
+    pub(super) fn room(&self) -> u64 {
+        // A name of a class is a short text in a place of its own.
+        const NAME: u64 = 64;
+        let (samples, numbers, names) = match *self {
+            Source::Spirals { samples, .. }
+            | Source::Cs231nSpirals { samples, .. }
+            | Source::Moons { samples, .. }
+            | Source::Circles { samples, .. } => (samples, 3, 0),
+            Source::Noise { input, targets, samples, .. } => {
+                let (NoiseTargets::Classes(width) | NoiseTargets::Numbers(width)) = targets;
+                let of_targets =
+                    if matches!(targets, NoiseTargets::Numbers(_)) { width } else { 1 };
+                (samples, input.len() + of_targets, input.len() + width)
+            }
+            Source::Adding { length, samples, .. } => (samples, 2 * length + 1, 2 * length),
+            Source::Copying { delay, symbols, length, samples, .. } => {
+                (samples, 2 * (delay + 2 * length), symbols + delay + 2 * length)
+            }
+            Source::Digits
+            | Source::Iris
+            | Source::Line
+            | Source::Xor
+            | Source::Text { .. }
+            | Source::Idx { .. }
+            | Source::Table { .. } => (0, 0, 0),
+        };
+        (samples as u64).saturating_mul(8 * numbers as u64).saturating_add(NAME * names as u64)
+    }
+}
+
 /// The recipe of points that are made by a formula, unless its description is wrong.
 pub(super) fn made(
     mistakes: Vec<Mistake>,

@@ -14,6 +14,7 @@ use crate::axis::Axis;
 use crate::checks;
 use crate::data::{Dataset, RawTargets};
 use crate::experiment::{Experiment, Part, Quantity};
+use crate::memory::{RELIEF, shortage_of};
 use crate::metric::{At, Metric};
 use crate::plan::LARGEST_PLAN;
 use crate::sabotage::is_removed;
@@ -61,6 +62,7 @@ fn name(experiment: &Experiment) -> Vec<Mistake> {
     let holds = (1..=64).contains(&name.len())
         && name.chars().all(is_plain)
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !name.ends_with('.')
         && !["baselines", "examples"].contains(&name)
         && !is_device(name);
     let allowed = "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit; \
@@ -374,6 +376,11 @@ pub(super) fn weights(
     for (name, layers) in models {
         let graph = Graph::<f32>::build(dataset.input_shape, layers, Initialization::default());
         let graph = graph.expect("the models were checked before");
+        if let Some(why) = shortage_of(graph.room(2, 2) as u64) {
+            let message = format!("{path}: cannot be held against {name}: {why}");
+            found.push(Mistake::new("init", message, RELIEF));
+            continue;
+        }
         // Some operations need two rows; none of them is run.
         let program = Program::compile(graph, experiment.loss.clone(), 2);
         let misfits = read.misfits(&program, experiment.train.precision);
