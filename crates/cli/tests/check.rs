@@ -139,6 +139,53 @@ fn every_kind_of_claim_can_fail_and_says_by_how_much() {
             "LearningRate(0.2)",
         ),
         (
+            "claim: BestWithin(from: LearningRate(0.005), to: LearningRate(0.05))".to_string(),
+            "by 0.0016",
+            "(0.05)",
+            "(0.25)",
+        ),
+        ("claim: DivergesAbove(LearningRate(0.1))".to_string(), "by 0.5", "0.1", "0.25"),
+        (
+            "claim: Rises(from: LearningRate(0.01), to: LearningRate(0.2))".to_string(),
+            "by 0.0016",
+            "from: LearningRate(0.01), to: LearningRate(0.2)",
+            "from: LearningRate(0.2), to: LearningRate(0.01)",
+        ),
+        (
+            "claim: Ratio(over: [LearningRate(0.01)], under: [LearningRate(0.2)], from: 2.0, \
+             to: 3.0), of: Sharpness(at: Epoch(0))"
+                .to_string(),
+            "by 1",
+            "from: 2.0",
+            "from: 0.5",
+        ),
+        (format!("claim: Not(Below(9.0)), {sharpness}"), "by 0.65", "9.0", "8.0"),
+        (format!("claim: Not(Within(from: 8.0, to: 9.0)), {sharpness}"), "by 0.35", "8.0", "8.5"),
+        (
+            "claim: Below(5.0), of: EpochsTo(metric: Loss, split: Train, target: 0.1), \
+             where: [LearningRate(0.2)]"
+                .to_string(),
+            "by 2",
+            "5.0",
+            "50.0",
+        ),
+        (
+            "claim: Order([[LearningRate(0.01)], [LearningRate(0.2)]]), \
+             of: StepsTo(metric: Loss, split: Train, target: 0.1)"
+                .to_string(),
+            "by 24",
+            "[[LearningRate(0.01)], [LearningRate(0.2)]]",
+            "[[LearningRate(0.2)], [LearningRate(0.01)]]",
+        ),
+        (
+            "claim: Below(1000.0), of: StepsTo(metric: Loss, split: Train, target: 0.0001), \
+             where: [LearningRate(0.01)]"
+                .to_string(),
+            "never reached",
+            "0.01",
+            "0.2",
+        ),
+        (
             "claim: Below(1.0), where: [LearningRate(0.3)]".to_string(),
             "(1 of 1 run diverged)",
             "0.3",
@@ -181,7 +228,10 @@ fn a_bound_that_moves_trains_nothing() {
     let finding = &case["findings"][0];
     assert_eq!(
         keys(finding),
-        ["best", "bound", "cells", "check", "epoch", "holds", "margin", "seed", "source", "what"]
+        [
+            "best", "bound", "cells", "check", "epoch", "holds", "interval", "margin", "seed",
+            "source", "what"
+        ]
     );
     assert_eq!(
         keys(&finding["cells"][0]),

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use gradus_runner::statistics::standard_deviation;
 use gradus_runner::{
-    CellFinding, Check, Claim, Coordinate, Experiment, Finding, Measure, Metric, Moment, Part,
-    Results, Seeds, Trust,
+    AxisValue, CellFinding, Check, Claim, Coordinate, Experiment, Finding, Interval, Measure,
+    Metric, Moment, Part, Results, Seeds, Trust,
 };
 
 use crate::cells::{metric_words, shown};
@@ -181,7 +181,7 @@ fn line(experiment: &Experiment, finding: &Finding) -> CheckLine {
         (_, Seeds::Seed(seed)) => format!("seed {seed}"),
     };
     CheckLine {
-        what: format!("{}, {seeds}", measure(check.of.resolved(experiment.judge()))),
+        what: format!("{}, {seeds}", measure(check.measure(experiment.judge()))),
         cell: cell(check, finding),
         measured: measured(check, finding),
         bound: bound(check, finding),
@@ -201,6 +201,12 @@ fn measure(measure: Measure) -> String {
         }
         Measure::Sharpness { at } => format!("sharpness {}", moment(at)),
         Measure::Epochs => "epochs".to_string(),
+        Measure::EpochsTo { metric, split, target } => {
+            format!("epochs until the {}", reached(metric, split, target))
+        }
+        Measure::StepsTo { metric, split, target } => {
+            format!("steps until the {}", reached(metric, split, target))
+        }
         Measure::Diverged => "share of runs that diverged".to_string(),
         Measure::Stalled => "share of runs that stalled".to_string(),
     }
@@ -209,6 +215,11 @@ fn measure(measure: Measure) -> String {
 fn quantity(metric: Metric, split: Part) -> String {
     let part = if split == Part::Train { "training" } else { split.name() };
     format!("{part} {}", metric_words(metric))
+}
+
+fn reached(metric: Metric, split: Part, target: f64) -> String {
+    let bound = if metric.higher_is_better() { "at least" } else { "at most" };
+    format!("{} is {bound} {}", quantity(metric, split), exact(target))
 }
 
 fn moment(at: Moment) -> String {
@@ -235,9 +246,9 @@ fn cell(check: &Check, finding: &Finding) -> String {
     let is_common = |coordinate: &&Coordinate| {
         finding.cells.iter().all(|cell| cell.coordinates.contains(coordinate))
     };
-    match check.claim {
+    match check.claim.core() {
         Claim::Below(_) | Claim::Above(_) | Claim::Within { .. } => coordinates(first.iter()),
-        Claim::Order(_) | Claim::BestAt(_) => coordinates(first.iter().filter(is_common)),
+        _ => coordinates(first.iter().filter(is_common)),
     }
 }
 
@@ -250,23 +261,37 @@ fn own(finding: &Finding, cell: &CellFinding) -> String {
 }
 
 fn measured(check: &Check, finding: &Finding) -> String {
-    let mut text = match check.claim {
-        Claim::Below(_) | Claim::Above(_) | Claim::Within { .. } => {
+    let each = || {
+        let cell = |cell: &CellFinding| {
+            format!("{} at {}", with_spread(cell, finding.margin), own(finding, cell))
+        };
+        finding.cells.iter().map(cell).collect::<Vec<_>>().join("; ")
+    };
+    let mut text = match check.claim.core() {
+        Claim::Below(_) | Claim::Above(_) | Claim::Within { .. } | Claim::Not(_) => {
             with_spread(&finding.cells[0], finding.margin)
         }
-        Claim::Order(_) => {
-            let cell = |cell: &CellFinding| {
-                format!("{} at {}", with_spread(cell, finding.margin), own(finding, cell))
-            };
-            finding.cells.iter().map(cell).collect::<Vec<_>>().join("; ")
+        Claim::Order(_) | Claim::Rises { .. } => each(),
+        Claim::Ratio { .. } => {
+            let ratio = finding.cells[0].number / finding.cells[1].number;
+            format!("{}: {}", number(ratio, finding.margin), each())
         }
-        Claim::BestAt(_) => match finding.best.map(|best| &finding.cells[best]) {
-            Some(best) => {
-                format!("best at {}: {}", own(finding, best), with_spread(best, finding.margin))
-            }
-            None => "nothing finite".to_string(),
+        Claim::DivergesAbove(_) => match finding.best.map(|first| &finding.cells[first]) {
+            Some(first) => format!("diverges from {} on", own(finding, first)),
+            None => "diverges nowhere".to_string(),
         },
+        Claim::BestAt(_) | Claim::BestWithin { .. } => {
+            match finding.best.map(|best| &finding.cells[best]) {
+                Some(best) => {
+                    format!("best at {}: {}", own(finding, best), with_spread(best, finding.margin))
+                }
+                None => "nothing finite".to_string(),
+            }
+        }
     };
+    if let Some(interval) = finding.interval {
+        let _ = write!(text, "; 95 % of resampled seeds: {}", between(check, finding, interval));
+    }
     if let Some(epoch) = finding.epoch {
         let _ = write!(text, ", epoch {epoch}");
     }
@@ -275,10 +300,32 @@ fn measured(check: &Check, finding: &Finding) -> String {
     }
     let n_runs: usize = finding.cells.iter().map(|cell| cell.values.len()).sum();
     let diverged: usize = finding.cells.iter().map(|cell| cell.diverged).sum();
-    if diverged > 0 && check.of != Measure::Diverged {
+    let is_share =
+        check.of == Measure::Diverged || matches!(check.claim.core(), Claim::DivergesAbove(_));
+    if diverged > 0 && !is_share {
         let _ = write!(text, " ({diverged} of {} diverged)", counted(n_runs, "run"));
     }
     text
+}
+
+fn between(check: &Check, finding: &Finding, interval: Interval) -> String {
+    let place = |index: usize| match finding.cells.get(index) {
+        Some(cell) => own(finding, cell),
+        None => "nowhere".to_string(),
+    };
+    match interval {
+        Interval::Cells([low, high]) if low == high => place(low),
+        Interval::Cells([low, high]) => format!("{} to {}", place(low), place(high)),
+        Interval::Numbers(ends) => {
+            let [low, high] = ends.map(|end| number(end, finding.margin));
+            let what = match check.claim.core() {
+                Claim::Order(_) | Claim::Rises { .. } => "least rise ",
+                Claim::Ratio { .. } => "ratio ",
+                _ => "",
+            };
+            format!("{what}{low} to {high}")
+        }
+    }
 }
 
 fn with_spread(cell: &CellFinding, margin: f64) -> String {
@@ -291,7 +338,12 @@ fn with_spread(cell: &CellFinding, margin: f64) -> String {
 }
 
 fn bound(check: &Check, finding: &Finding) -> String {
-    match &check.claim {
+    bound_of(&check.claim, finding)
+}
+
+fn bound_of(claim: &Claim, finding: &Finding) -> String {
+    let ends = |from: &AxisValue, to: &AxisValue| format!("{from:?} to {to:?}");
+    match claim {
         Claim::Below(bound) => format!("at most {}", exact(*bound)),
         Claim::Above(bound) => format!("at least {}", exact(*bound)),
         Claim::Within { from, to } => format!("{} to {}", exact(*from), exact(*to)),
@@ -301,12 +353,20 @@ fn bound(check: &Check, finding: &Finding) -> String {
             let places: Vec<String> = named.map(|cell| own(finding, cell)).collect();
             format!("best at {}", places.join(" or "))
         }
+        Claim::BestWithin { from, to } => format!("best from {}", ends(from, to)),
+        Claim::DivergesAbove(value) => format!("diverges above {value:?}, and not below"),
+        Claim::Rises { from, to } => format!("rising from {}", ends(from, to)),
+        Claim::Ratio { from, to, .. } => format!("ratio {} to {}", exact(*from), exact(*to)),
+        Claim::Not(claim) => format!("not {}", bound_of(claim, finding)),
     }
 }
 
 fn margin(check: &Check, finding: &Finding) -> String {
     let margin = finding.margin;
     let without_result: usize = finding.cells.iter().map(|cell| cell.without_result).sum();
+    if finding.holds && margin.is_infinite() {
+        return "without a bound".to_string();
+    }
     if finding.holds {
         return format!("{} to spare", digits(margin, 2));
     }
@@ -316,10 +376,12 @@ fn margin(check: &Check, finding: &Finding) -> String {
     if finding.cells.iter().any(|cell| cell.number.is_nan()) {
         return "a run ended before that epoch".to_string();
     }
+    let is_counted = matches!(check.of, Measure::EpochsTo { .. } | Measure::StepsTo { .. });
     match check.claim {
         _ if margin.is_nan() => "nothing finite to compare".to_string(),
+        _ if margin.is_infinite() && is_counted => "never reached".to_string(),
         _ if margin.is_infinite() => "a run broke".to_string(),
-        Claim::Order(_) if margin == 0.0 => "equal, not rising".to_string(),
+        Claim::Order(_) | Claim::Rises { .. } if margin == 0.0 => "equal, not rising".to_string(),
         _ => format!("by {}", digits(-margin, 2)),
     }
 }

@@ -51,7 +51,8 @@ pub mod statistics;
 pub use axis::{Axis, Coordinate, NamedModel, NamedOptimizer};
 pub use checkpoints::{Checkpoint, CheckpointEntry, StoredCheckpoint};
 pub use checks::{
-    AxisValue, CellFinding, Check, Claim, Finding, Measure, Moment, Seeds, Trust, judge_checks,
+    AxisValue, CellFinding, Check, Claim, Finding, Interval, Measure, Moment, Seeds, Trust,
+    judge_checks,
 };
 pub use cut::{Cut, train_cut};
 pub use estimate::{Estimate, estimate};

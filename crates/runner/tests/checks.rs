@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 
 use gradus_runner::{
-    Curve, DataSummary, File, Finding, Outcome, Plan, PlannedRun, Results, RunRecord, judge_checks,
+    Curve, DataSummary, File, Finding, Interval, Outcome, Plan, PlannedRun, Results, RunRecord,
+    judge_checks,
 };
 
 /// What every case changes the checks of.
@@ -130,6 +131,47 @@ fn claims_that_say_nothing() {
             ("no trust", r#"(claim: Above(0.5), published: 0.6, source: "us")"#),
             ("a bound that is no number", r#"(claim: Above(inf), source: "us")"#),
             ("an unknown claim", r#"(claim: Beneath(0.5), source: "us")"#),
+            ("a denial of a denial", r#"(claim: Not(Not(Above(0.5))), source: "us")"#),
+            (
+                "a divergence that is measured otherwise",
+                r#"(claim: DivergesAbove(LearningRate(0.1)), of: Epochs, source: "us")"#,
+            ),
+            (
+                "an edge above everything",
+                r#"(claim: DivergesAbove(LearningRate(1.0)), source: "us")"#,
+            ),
+            (
+                "best between ends the wrong way",
+                r#"(claim: BestWithin(from: Momentum(0.5), to: Momentum(0.4)), source: "us")"#,
+            ),
+            (
+                "best between ends that hold all",
+                r#"(claim: BestWithin(from: Momentum(0.0), to: Momentum(1.0)), source: "us")"#,
+            ),
+            (
+                "best between two axes",
+                r#"(claim: BestWithin(from: Momentum(0.0), to: LearningRate(0.1)), source: "us")"#,
+            ),
+            (
+                "a rise to itself",
+                r#"(claim: Rises(from: Momentum(0.9), to: Momentum(0.9)), source: "us")"#,
+            ),
+            (
+                "a rise along what is fixed",
+                r#"(claim: Rises(from: Momentum(0.0), to: Momentum(0.9)), where: [Momentum(0.9)], source: "us")"#,
+            ),
+            (
+                "a ratio of more than a cell",
+                r#"(claim: Ratio(over: [Momentum(0.9)], under: [LearningRate(0.1), Momentum(0.9)], from: 1.0, to: 2.0), source: "us")"#,
+            ),
+            (
+                "a ratio of a cell to itself",
+                r#"(claim: Ratio(over: [Momentum(0.9)], under: [Momentum(0.9)], from: 2.0, to: 1.0), where: [LearningRate(0.1)], source: "us")"#,
+            ),
+            (
+                "epochs to what is not measured",
+                r#"(claim: Below(3.0), of: EpochsTo(metric: Mse, split: Validation, target: 0.1), source: "us")"#,
+            ),
         ]),
     );
 }
@@ -256,6 +298,96 @@ fn orders_and_best_values() {
     // Equal cells are in no order.
     let equal = |_: usize, _: u64| (vec![0.5; 5], Outcome::Trained);
     assert!(!only(&order("[[LearningRate(0.1)], [LearningRate(0.01)]]"), equal).holds);
+}
+
+const BOTH: &str = "where: [Momentum(0.9)]";
+
+#[test]
+fn claims_along_an_axis_between_cells_and_their_denials() {
+    let rises = |from: &str, to: &str| {
+        format!("claim: Rises(from: LearningRate({from}), to: LearningRate({to})), {BOTH}")
+    };
+    check(&rises("0.001", "1.0"), 0.1);
+    check(&rises("1.0", "0.01"), -0.1);
+    let ratio = |from: f64| {
+        let cells = "over: [LearningRate(1.0)], under: [LearningRate(0.001)]";
+        format!("claim: Ratio({cells}, from: {from:?}, to: 2.0), {BOTH}")
+    };
+    check(&ratio(1.6), 0.76 / 0.46 - 1.6);
+    check(&ratio(1.7), 0.76 / 0.46 - 1.7);
+    let best = |from: &str, to: &str| {
+        format!("claim: BestWithin(from: LearningRate({from}), to: LearningRate({to})), {BOTH}")
+    };
+    check(&best("0.05", "2.0"), 0.2);
+    check(&best("0.05", "0.2"), -0.1);
+    check(&format!("claim: Not(Above(0.5)), {CELL}"), 0.09);
+    check(&format!("claim: Not(Below(0.5)), {CELL}"), -0.09);
+    check(
+        &best("0.05", "0.2").replace("BestWithin(", "Not(BestWithin(").replace(")),", "))),"),
+        0.1,
+    );
+    // From 0.0 by 0.1 an epoch: three epochs, whatever the seed.
+    let to =
+        |unit: &str| format!("of: {unit}To(metric: Accuracy, split: Validation, target: 0.29)");
+    for unit in ["Epochs", "Steps"] {
+        check(&format!("claim: Below(2.0), {CELL}, {}", to(unit)), -1.0);
+        check(&format!("claim: Within(from: 3.0, to: 3.0), {CELL}, {}", to(unit)), 0.0);
+    }
+    let order = "claim: Order([[LearningRate(1.0)], [LearningRate(0.001)]])";
+    assert!(only(&format!("{order}, {BOTH}, {}", to("Epochs")), rising).holds);
+}
+
+#[test]
+fn an_edge_lies_where_half_of_the_runs_diverge() {
+    let edge = |rate: &str| format!("claim: DivergesAbove(LearningRate({rate})), {BOTH}");
+    // Cells 5 and 7 are the two largest rates with this momentum.
+    let diverging = |n: [u64; 2]| {
+        move |cell: usize, seed: u64| match cell {
+            5 if seed < n[0] => broke(vec![0.1, f64::NAN]),
+            7 if seed < n[1] => broke(vec![0.1, f64::NAN]),
+            _ => rising(cell, seed),
+        }
+    };
+    let found = only(&edge("0.2"), diverging([1, 2]));
+    assert!(found.holds && found.best == Some(3), "{found:?}");
+    assert!((found.margin - (2.0 / 3.0 - 0.5)).abs() < 1e-12, "{found:?}");
+    assert_eq!(found.interval, Some(Interval::Cells([2, 4])), "some resamples have no edge");
+    let found = only(&edge("0.2"), diverging([3, 3]));
+    assert_eq!((found.holds, found.margin, found.best), (false, -0.5, Some(2)));
+    assert_eq!(found.interval, Some(Interval::Cells([2, 2])));
+    let found = only(&edge("0.05"), diverging([0, 3]));
+    assert_eq!((found.holds, found.margin), (false, -0.5));
+    let denied = "claim: Not(DivergesAbove(LearningRate(0.05))), where: [Momentum(0.9)]";
+    assert!(only(denied, diverging([0, 3])).holds);
+    assert_eq!(only(&edge("0.2"), rising).best, None);
+}
+
+#[test]
+fn resampled_seeds_say_how_sure_a_claim_is() {
+    // The ratio is of means over the same seeds: 0.75/0.45 with seed 0 alone, 0.77/0.47 with seed 2.
+    let ratio = "claim: Ratio(over: [LearningRate(1.0)], under: [LearningRate(0.001)], from: 1.0, \
+                 to: 2.0), where: [Momentum(0.9)]";
+    let Some(Interval::Numbers([low, high])) = only(ratio, rising).interval else {
+        panic!("a ratio has an interval")
+    };
+    assert!(
+        (low - 0.77 / 0.47).abs() < 1e-12 && (high - 0.75 / 0.45).abs() < 1e-12,
+        "{low} {high}"
+    );
+    let best = "claim: BestWithin(from: LearningRate(0.05), to: LearningRate(2.0)), \
+                where: [Momentum(0.9)]";
+    assert_eq!(only(best, rising).interval, Some(Interval::Cells([3, 3])));
+    assert_eq!(only(&format!("{best}, seeds: Every"), rising).interval, None);
+    // A result that is missing makes both a claim and its denial fail.
+    let failed = |cell: usize, seed: u64| match (cell, seed) {
+        (7, 1) => (vec![0.5; 5], Outcome::Failed { message: "a panic".into() }),
+        _ => rising(cell, seed),
+    };
+    for claim in [ratio.to_string(), ratio.replace("Ratio(", "Not(Ratio(").replace("2.0)", "2.0))")]
+    {
+        let found = only(&claim, failed);
+        assert_eq!((found.holds, found.interval), (false, None), "{claim}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use gradus_report::{CheckedCase, results_page};
 use gradus_runner::{
-    CHECKPOINT_EVERY, File, Finding, Folder, Results, has_checks, judge_checks, stamp,
+    CHECKPOINT_EVERY, File, Finding, Folder, Interval, Results, has_checks, judge_checks, stamp,
 };
 use serde_json::{Value, json};
 
@@ -196,6 +196,14 @@ fn write(page: &Path, files: &[PathBuf], outcome: &Outcome) -> Result<(), Failur
     write_file(page, results_page(&cases, &command).as_bytes())
 }
 
+/// Numbers, or positions among the finding's cells.
+fn interval(interval: Interval) -> Value {
+    match interval {
+        Interval::Numbers(ends) => json!({ "numbers": ends.map(json_number) }),
+        Interval::Cells(ends) => json!({ "cells": ends }),
+    }
+}
+
 fn as_json(outcome: &Outcome) -> Value {
     let finding = |finding: &Finding, case: &CheckedCase, index: usize| {
         let line = &case.lines[index];
@@ -228,6 +236,7 @@ fn as_json(outcome: &Outcome) -> Value {
             "cells": cells,
             "bound": line.bound,
             "best": finding.best,
+            "interval": finding.interval.map(interval),
             "epoch": finding.epoch,
             "seed": finding.seed,
             "margin": json_number(finding.margin),

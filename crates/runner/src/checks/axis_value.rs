@@ -1,5 +1,7 @@
 //! One value of an axis, as checks name cells by it.
 
+use std::cmp::Ordering;
+
 use gradus_core::{Initialization, Mistake};
 use gradus_optim::{Schedule, Transform};
 use serde::{Deserialize, Serialize};
@@ -114,19 +116,57 @@ impl AxisValue {
         }
     }
 
-    /// Where it lies among the axes that make cells.
-    pub(super) fn place(&self, experiment: &Experiment) -> Result<Place, Mistake> {
+    /// The number of a value on an axis of numbers.
+    pub(super) fn number(&self) -> Option<f64> {
+        match self {
+            Self::LearningRate(value)
+            | Self::Momentum(value)
+            | Self::ClassicalMomentum(value)
+            | Self::Nesterov(value)
+            | Self::L2(value)
+            | Self::L1(value)
+            | Self::DecoupledDecay(value)
+            | Self::ClipNorm(value)
+            | Self::ClipValue(value)
+            | Self::ClipWeights(value)
+            | Self::MaxNorm(value) => Some(*value),
+            Self::Batch(value) => Some(*value as f64),
+            Self::Chain(_)
+            | Self::Schedule(_)
+            | Self::Optimizer(_)
+            | Self::Init(_)
+            | Self::Model(_) => None,
+        }
+    }
+
+    /// How a number lies to this one, where it is one: as equal counts what three digits write
+    /// alike.
+    pub(super) fn order(&self, number: f64) -> Option<Ordering> {
+        let own = self.number()?;
+        if (number - own).abs() <= THREE_DIGITS * number.abs() {
+            return Some(Ordering::Equal);
+        }
+        number.partial_cmp(&own)
+    }
+
+    /// The one of the axes that make cells that has values of this kind.
+    pub(super) fn axis(&self, experiment: &Experiment) -> Result<usize, Mistake> {
         let axes: Vec<&Axis> = experiment.cell_axes().collect();
         let own = |axis: &&Axis| !axis.is_empty() && self.distance(axis, 0).is_some();
-        let Some(position) = axes.iter().position(own) else {
+        axes.iter().position(own).ok_or_else(|| {
             let names: Vec<&str> = axes.iter().map(|axis| axis.name()).collect();
             let help = match names.as_slice() {
                 [] => "the sweep has no axes; leave it out".to_string(),
                 names => format!("the axes of the sweep: {}", names.join(", ")),
             };
-            return Err(Mistake::new("", "the sweep has no axis of this kind", help));
-        };
-        let axis = axes[position];
+            Mistake::new("", "the sweep has no axis of this kind", help)
+        })
+    }
+
+    /// Where it lies among the axes that make cells.
+    pub(super) fn place(&self, experiment: &Experiment) -> Result<Place, Mistake> {
+        let position = self.axis(experiment)?;
+        let axis = experiment.cell_axes().nth(position).expect("it was found there");
         let distance = |index: usize| self.distance(axis, index).unwrap_or(f64::INFINITY);
         let within = |most: f64| {
             let near = (0..axis.len()).filter(|&index| distance(index) <= most);

@@ -1,12 +1,12 @@
 //! Checks held against stored results: numbers and verdicts, no words.
 
+use super::groups::{Group, groups};
 use super::measure::Reader;
-use super::{AxisValue, Check, Claim, Moment, Seeds};
+use super::{Check, Claim, Measure, Moment, Seeds};
 use crate::axis::Coordinate;
-use crate::experiment::Experiment;
 use crate::record::{Outcome, RunRecord};
 use crate::results::{PlannedRun, Results};
-use crate::statistics::{argmin, mean, median};
+use crate::statistics::{argmin, bootstrap, mean, median};
 
 /// What became of one check in one cell, or in one group of cells that it compares.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +15,11 @@ pub struct Finding {
     pub check: usize,
     /// The cells: one for a bound, those of the order, or all along the axis of a best value.
     pub cells: Vec<CellFinding>,
-    /// Of a best value, which of the cells is best; none where nothing is finite.
+    /// Of a best value, which of the cells is best; none where nothing is finite. Of an edge, the
+    /// first at which at least half of the runs diverge.
     pub best: Option<usize>,
+    /// What resampled seeds leave open, 95 % of it, where the claim is of a kind that has it.
+    pub interval: Option<Interval>,
     /// The epoch that decided, of a claim that must hold at each.
     pub epoch: Option<u64>,
     /// The seed that decided, of a claim that must hold for each or for one.
@@ -28,6 +31,15 @@ pub struct Finding {
     pub holds: bool,
 }
 
+/// The middle 95 % of what a claim rests on, over seeds drawn with replacement.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Interval {
+    /// Of the measured number, the ratio, or the least rise.
+    Numbers([f64; 2]),
+    /// Of the best cell or the edge: positions among the cells; behind the last, there is none.
+    Cells([usize; 2]),
+}
+
 /// The numbers of one cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CellFinding {
@@ -37,19 +49,13 @@ pub struct CellFinding {
     pub number: f64,
     /// Each seed with its value, at the epoch that decided.
     pub values: Vec<(u64, f64)>,
-    /// Of a best value, whether the claim names this cell as one that may be best.
+    /// Of a best value, whether the claim names this cell as one that may be best; of an edge,
+    /// whether it lies above.
     pub named: bool,
     /// How many of the runs diverged.
     pub diverged: usize,
     /// How many of them failed or are missing.
     pub without_result: usize,
-}
-
-/// Cells that are compared with each other.
-struct Group {
-    cells: Vec<usize>,
-    /// Of a best value, which of the cells are allowed to be it.
-    allowed: Vec<bool>,
 }
 
 /// The numbers of a group's cells at one epoch and for one seed, or over all of them.
@@ -75,115 +81,183 @@ pub fn judge_checks(results: &Results) -> Vec<Finding> {
     findings
 }
 
-fn groups(experiment: &Experiment, check: &Check) -> Vec<Group> {
-    let place = |value: &AxisValue| value.place(experiment).expect("the checks were checked");
-    let cells_at = |values: &[&AxisValue]| -> Vec<usize> {
-        let places: Vec<_> = values.iter().map(|value| place(value)).collect();
-        let is_there = |cell: &usize| {
-            let indices = experiment.indices(*cell);
-            places.iter().all(|place| indices[place.axis] == place.index)
-        };
-        (0..experiment.cell_count()).filter(is_there).collect()
-    };
-    let fixed: Vec<&AxisValue> = check.cells.iter().collect();
-    match &check.claim {
-        Claim::Below(_) | Claim::Above(_) | Claim::Within { .. } => {
-            let alone = |cell| Group { cells: vec![cell], allowed: Vec::new() };
-            cells_at(&fixed).into_iter().map(alone).collect()
-        }
-        Claim::Order(lists) => {
-            let one = |list: &Vec<AxisValue>| {
-                let values: Vec<&AxisValue> = fixed.iter().copied().chain(list).collect();
-                cells_at(&values)[0]
-            };
-            vec![Group { cells: lists.iter().map(one).collect(), allowed: Vec::new() }]
-        }
-        Claim::BestAt(among) => {
-            let among: Vec<_> = among.iter().map(place).collect();
-            let axis = among[0].axis;
-            let mut groups: Vec<(Vec<usize>, Group)> = Vec::new();
-            for cell in cells_at(&fixed) {
-                let mut others = experiment.indices(cell);
-                let index = others.remove(axis);
-                let known = groups.iter().position(|(line, _)| *line == others);
-                let line = known.unwrap_or_else(|| {
-                    groups.push((others, Group { cells: Vec::new(), allowed: Vec::new() }));
-                    groups.len() - 1
-                });
-                let group = &mut groups[line].1;
-                group.cells.push(cell);
-                group.allowed.push(among.iter().any(|place| place.index == index));
-            }
-            groups.into_iter().map(|(_, group)| group).collect()
-        }
-    }
-}
-
 fn judge(results: &Results, position: usize, check: &Check, group: &Group) -> Finding {
-    let measure = check.of.resolved(results.experiment.judge());
+    let measure = check.measure(results.experiment.judge());
     let reader = Reader::new(measure);
     let cells: Vec<Vec<&PlannedRun>> = group
         .cells
         .iter()
         .map(|&cell| results.runs.iter().filter(|run| run.cell == cell).collect())
         .collect();
-    let is_best = matches!(check.claim, Claim::BestAt(_));
+    let is_best = check.claim.is_of_best();
     let value = |run: &PlannedRun, epoch: Option<u64>| match finished(run) {
         // What diverged is never best, however good it looked.
         Some(record) if is_best && record.outcome.is_diverged() => reader.worst(),
         Some(record) => reader.value(record, epoch),
         None => f64::NAN,
     };
-    let sign = if measure.higher_is_better() { -1.0 } else { 1.0 };
-    let costs = |numbers: &[f64]| numbers.iter().map(|number| sign * number).collect::<Vec<f64>>();
-    let margin = |numbers: &[f64]| match &check.claim {
-        Claim::Below(bound) => bound - numbers[0],
-        Claim::Above(bound) => numbers[0] - bound,
-        Claim::Within { from, to } => (numbers[0] - from).min(to - numbers[0]),
-        Claim::Order(_) => least(numbers.windows(2).map(|pair| pair[1] - pair[0])),
-        Claim::BestAt(_) => {
-            let costs = costs(numbers);
-            let of = |wanted: bool| {
-                let chosen = costs.iter().zip(&group.allowed).filter(|(_, is)| **is == wanted);
-                least(chosen.map(|(cost, _)| *cost))
-            };
-            of(false) - of(true)
-        }
-    };
+    let held = Held { claim: check.claim.core(), allowed: &group.allowed, measure };
     let scenarios = scenarios(&cells, measure.moment(), check.seeds, &value);
     let decisive = scenarios
         .into_iter()
-        .map(|scenario| (margin(&scenario.numbers), scenario))
+        .map(|scenario| (held.margin(&scenario.numbers), scenario))
         .min_by(|(one, _), (other, _)| nan_first(*one).total_cmp(&nan_first(*other)));
     // Without any epoch to look at there is nothing that holds.
     let (margin, scenario) = decisive.unwrap_or_else(|| {
         let numbers = vec![f64::NAN; cells.len()];
         (f64::NAN, Scenario { epoch: None, seed: None, numbers })
     });
-    let holds = match &check.claim {
-        Claim::Order(_) => margin > 0.0,
-        _ => margin >= 0.0,
-    };
-    let cell_findings = cells.iter().enumerate().map(|(index, runs)| CellFinding {
-        coordinates: runs[0].coordinates.clone(),
-        number: scenario.numbers[index],
-        named: group.allowed.get(index).copied().unwrap_or(false),
-        values: runs.iter().map(|run| (run.seed, value(run, scenario.epoch))).collect(),
-        diverged: runs
-            .iter()
-            .filter(|run| finished(run).is_some_and(|record| record.outcome.is_diverged()))
-            .count(),
-        without_result: runs.iter().filter(|run| finished(run).is_none()).count(),
-    });
+    let holds = if held.is_strict(&scenario.numbers) { margin > 0.0 } else { margin >= 0.0 };
+    let (margin, holds) = denied(&check.claim, margin, holds);
+    let cell_findings: Vec<CellFinding> = cells
+        .iter()
+        .enumerate()
+        .map(|(index, runs)| CellFinding {
+            coordinates: runs[0].coordinates.clone(),
+            number: scenario.numbers[index],
+            named: group.allowed.get(index).copied().unwrap_or(false),
+            values: runs.iter().map(|run| (run.seed, value(run, scenario.epoch))).collect(),
+            diverged: runs
+                .iter()
+                .filter(|run| finished(run).is_some_and(|record| record.outcome.is_diverged()))
+                .count(),
+            without_result: runs.iter().filter(|run| finished(run).is_none()).count(),
+        })
+        .collect();
     Finding {
         check: position,
-        cells: cell_findings.collect(),
-        best: if is_best { argmin(&costs(&scenario.numbers)) } else { None },
+        best: held.chosen(&scenario.numbers),
+        interval: interval(check, &held, &cell_findings),
+        cells: cell_findings,
         epoch: scenario.epoch,
         seed: scenario.seed,
         margin,
         holds,
     }
+}
+
+/// Each `Not` turns what can be told.
+fn denied(claim: &Claim, margin: f64, holds: bool) -> (f64, bool) {
+    match claim {
+        Claim::Not(claim) => {
+            let (margin, holds) = denied(claim, margin, holds);
+            (-margin, !holds && !margin.is_nan())
+        }
+        _ => (margin, holds),
+    }
+}
+
+/// At least this share of its runs, and a cell diverges.
+const HALF: f64 = 0.5;
+
+/// A claim over the numbers of its cells.
+struct Held<'a> {
+    claim: &'a Claim,
+    allowed: &'a [bool],
+    measure: Measure,
+}
+
+impl Held<'_> {
+    fn costs(&self, numbers: &[f64]) -> Vec<f64> {
+        let sign = if self.measure.higher_is_better() { -1.0 } else { 1.0 };
+        numbers.iter().map(|number| sign * number).collect()
+    }
+
+    /// How much there is to spare; below 0, by how much it fails.
+    fn margin(&self, numbers: &[f64]) -> f64 {
+        match self.claim {
+            Claim::Below(bound) => bound - numbers[0],
+            Claim::Above(bound) => numbers[0] - bound,
+            Claim::Within { from, to } => (numbers[0] - from).min(to - numbers[0]),
+            Claim::Order(_) | Claim::Rises { .. } => least_rise(numbers),
+            Claim::Ratio { from, to, .. } => {
+                let ratio = numbers[0] / numbers[1];
+                least([ratio - from, to - ratio].into_iter())
+            }
+            Claim::DivergesAbove(_) => {
+                let beyond = |(share, is_above): (&f64, &bool)| {
+                    if *is_above { share - HALF } else { HALF - share }
+                };
+                least(numbers.iter().zip(self.allowed).map(beyond))
+            }
+            Claim::BestAt(_) | Claim::BestWithin { .. } => {
+                let costs = self.costs(numbers);
+                let of = |wanted: bool| {
+                    let chosen = costs.iter().zip(self.allowed).filter(|(_, is)| **is == wanted);
+                    least(chosen.map(|(cost, _)| *cost))
+                };
+                of(false) - of(true)
+            }
+            Claim::Not(_) => unreachable!("the core of a claim denies nothing"),
+        }
+    }
+
+    /// Whether nothing to spare is too little.
+    fn is_strict(&self, numbers: &[f64]) -> bool {
+        match self.claim {
+            Claim::Order(_) | Claim::Rises { .. } => true,
+            // Half of the runs are enough to diverge.
+            Claim::DivergesAbove(_) => numbers
+                .iter()
+                .zip(self.allowed)
+                .any(|(&share, &is_above)| !is_above && share >= HALF),
+            _ => false,
+        }
+    }
+
+    /// The best cell, or the first that diverges.
+    fn chosen(&self, numbers: &[f64]) -> Option<usize> {
+        match self.claim {
+            Claim::BestAt(_) | Claim::BestWithin { .. } => argmin(&self.costs(numbers)),
+            Claim::DivergesAbove(_) => numbers.iter().position(|&share| share >= HALF),
+            _ => None,
+        }
+    }
+}
+
+/// What resampled seeds leave open, of the kinds of claims that say it.
+fn interval(check: &Check, held: &Held<'_>, cells: &[CellFinding]) -> Option<Interval> {
+    let center = match check.seeds {
+        Seeds::Mean => mean,
+        Seeds::Median => median,
+        Seeds::Every | Seeds::Seed(_) => return None,
+    };
+    let is_plain = matches!(
+        check.claim,
+        Claim::Below(_)
+            | Claim::Above(_)
+            | Claim::Within { .. }
+            | Claim::Order(_)
+            | Claim::BestAt(_)
+    );
+    let is_counted = matches!(held.measure, Measure::EpochsTo { .. } | Measure::StepsTo { .. });
+    let has_result = cells.iter().all(|cell| cell.without_result == 0);
+    if (is_plain && !is_counted) || !has_result {
+        return None;
+    }
+    let values: Vec<Vec<f64>> =
+        cells.iter().map(|cell| cell.values.iter().map(|(_, value)| *value).collect()).collect();
+    let numbers =
+        |values: &[Vec<f64>]| -> Vec<f64> { values.iter().map(|values| center(values)).collect() };
+    let is_of_cells = check.claim.is_of_best() || matches!(held.claim, Claim::DivergesAbove(_));
+    let ends = bootstrap(&values, |values| {
+        let numbers = numbers(values);
+        match held.claim {
+            _ if is_of_cells => held.chosen(&numbers).unwrap_or(numbers.len()) as f64,
+            Claim::Order(_) | Claim::Rises { .. } => least_rise(&numbers),
+            Claim::Ratio { .. } => numbers[0] / numbers[1],
+            _ => numbers[0],
+        }
+    })?;
+    Some(if is_of_cells {
+        Interval::Cells(ends.map(|end| end as usize))
+    } else {
+        Interval::Numbers(ends)
+    })
+}
+
+fn least_rise(numbers: &[f64]) -> f64 {
+    least(numbers.windows(2).map(|pair| pair[1] - pair[0]))
 }
 
 /// The record of a run that ended by itself.

@@ -1,7 +1,8 @@
 //! The number that a check measures of one run.
 
 use super::{Measure, Moment};
-use crate::metric::best;
+use crate::experiment::Part;
+use crate::metric::{Metric, best};
 use crate::record::{Curve, Outcome, RunRecord};
 use crate::statistics::mean;
 
@@ -39,6 +40,12 @@ impl Reader {
                 self.read(record, record.curve("train", "sharpness"), at, epoch)
             }
             Measure::Epochs => record.epochs as f64,
+            Measure::EpochsTo { metric, split, target } => {
+                reached(record, (metric, split), target, |curve| &curve.epochs)
+            }
+            Measure::StepsTo { metric, split, target } => {
+                reached(record, (metric, split), target, |curve| &curve.steps)
+            }
             Measure::Diverged => flag(record.outcome.is_diverged()),
             Measure::Stalled => flag(record.outcome == Outcome::Stalled),
         }
@@ -88,6 +95,24 @@ impl Reader {
             }
         }
     }
+}
+
+/// When a run first reached a target, by the clock of its curve; infinite where it never did.
+fn reached(
+    record: &RunRecord,
+    (metric, split): (Metric, Part),
+    target: f64,
+    clock: fn(&Curve) -> &[u64],
+) -> f64 {
+    let Some(curve) = record.measured(split.name(), &metric.name()) else {
+        // It may have broken before anything was measured.
+        return if record.outcome.broke() { f64::INFINITY } else { f64::NAN };
+    };
+    let is_good = |value: &f64| {
+        if metric.higher_is_better() { *value >= target } else { *value <= target }
+    };
+    let place = curve.values.iter().position(is_good);
+    place.map_or(f64::INFINITY, |place| clock(curve)[place] as f64)
 }
 
 /// The value after `epoch`, the last of that epoch.

@@ -1,6 +1,8 @@
 //! What is wrong with the checks of a file: cells that the sweep does not have, epochs beyond the
 //! run, metrics that are not measured, and claims that could never fail.
 
+use std::cmp::Ordering;
+
 use gradus_core::Mistake;
 
 use super::axis_value::Place;
@@ -33,6 +35,11 @@ pub(crate) fn measured(experiment: &Experiment) -> Vec<Mistake> {
     let mut found = Vec::new();
     for (position, check) in experiment.checks.iter().enumerate() {
         let place = format!("checks[{position}].of");
+        if let Measure::EpochsTo { metric, split, .. } | Measure::StepsTo { metric, split, .. } =
+            check.of
+        {
+            found.extend(is_measured(experiment, &place, metric, split));
+        }
         if let Measure::Metric { metric, split, at } = check.of {
             found.extend(is_measured(experiment, &place, metric, split));
             if let Moment::BestBy { metric, split } = at {
@@ -99,7 +106,16 @@ fn about(check: &Check) -> Vec<Mistake> {
         let help = "add `trust: ReRun`, `trust: Read` or `trust: Remembered`";
         found.push(Mistake::new("published", "nothing says how far this value is trusted", help));
     }
-    if let Claim::Within { from, to } = check.claim
+    if matches!(&check.claim, Claim::Not(inner) if matches!(**inner, Claim::Not(_))) {
+        let help = "leave both out";
+        found.push(Mistake::new("claim", "a denial of a denial", help));
+    }
+    let is_divergence = matches!(check.claim.core(), Claim::DivergesAbove(_));
+    if is_divergence && check.of != Measure::Judged {
+        let help = "leave `of` out";
+        found.push(Mistake::new("of", "`DivergesAbove` measures the share that diverged", help));
+    }
+    if let Claim::Within { from, to } | Claim::Ratio { from, to, .. } = check.claim.core()
         && from > to
     {
         let message = format!("nothing lies between {from} and {to}");
@@ -153,8 +169,38 @@ fn cells(experiment: &Experiment, check: &Check) -> Vec<Mistake> {
     let mut found = Vec::new();
     let fixed = places(experiment, &check.cells, "where", &mut found);
     let axes: Vec<&Axis> = experiment.cell_axes().collect();
-    match &check.claim {
-        Claim::Below(_) | Claim::Above(_) | Claim::Within { .. } => {}
+    match check.claim.core() {
+        Claim::Below(_) | Claim::Above(_) | Claim::Within { .. } | Claim::Not(_) => {}
+        Claim::BestWithin { from, to } => {
+            found.extend(stretch(experiment, &fixed, [("from", from), ("to", to)]));
+        }
+        Claim::DivergesAbove(value) => {
+            found.extend(edge(experiment, &fixed, value));
+        }
+        Claim::Rises { from, to } => {
+            let before = found.len();
+            let both = [from.clone(), to.clone()];
+            let named = places_of_one_axis(experiment, &both, &mut found);
+            if found.len() > before {
+                return found;
+            }
+            found.extend(left_open(&axes, &fixed, named[0].axis));
+            if named[0].index == named[1].index {
+                let help = "`from` is the value of the axis where it is lowest, `to` where highest";
+                found.push(Mistake::new("claim", "a rise from a cell to itself", help));
+            }
+        }
+        Claim::Ratio { over, under, .. } => {
+            let lists = [("over", over), ("under", under)].map(|(name, list)| {
+                one_cell(experiment, &fixed, list, &format!("claim.{name}"), &mut found)
+            });
+            if let [Some(over), Some(under)] = lists
+                && over == under
+            {
+                let help = "name two cells";
+                found.push(Mistake::new("claim", "a cell over itself", help));
+            }
+        }
         Claim::Order(lists) => {
             if lists.len() < 2 {
                 let help = "at least two lists, such as `Order([[LearningRate(0.1)], [LearningRate(1.0)]])`";
@@ -163,23 +209,9 @@ fn cells(experiment: &Experiment, check: &Check) -> Vec<Mistake> {
             let mut seen = Vec::new();
             for (index, list) in lists.iter().enumerate() {
                 let place = format!("claim[0][{index}]");
-                let before = found.len();
-                let mut all = fixed.clone();
-                all.extend(places(experiment, list, &place, &mut found));
-                if found.len() > before {
+                let Some(all) = one_cell(experiment, &fixed, list, &place, &mut found) else {
                     continue;
-                }
-                let open = |(position, axis): (usize, &&Axis)| {
-                    let named = all.iter().filter(|place| place.axis == position).count();
-                    (axis.len() > 1 && named != 1).then(|| axis.name())
                 };
-                let open: Vec<&str> = axes.iter().enumerate().filter_map(open).collect();
-                if !open.is_empty() {
-                    let message = format!("this is not one cell: see {}", open.join(", "));
-                    let help = "`where` and this list name each axis once, together";
-                    found.push(Mistake::new(&place, message, help));
-                }
-                all.sort_by_key(|place| (place.axis, place.index));
                 if seen.contains(&all) {
                     let help = "name each cell of the order once";
                     found.push(Mistake::new(&place, "this cell stands twice", help));
@@ -200,10 +232,7 @@ fn cells(experiment: &Experiment, check: &Check) -> Vec<Mistake> {
                 return found;
             };
             let name = axes[first.axis].name();
-            if fixed.iter().any(|place| place.axis == first.axis) {
-                let message = format!("`where` leaves one value of the axis {name}");
-                found.push(Mistake::new("where", message, "leave that axis out of `where`"));
-            }
+            found.extend(left_open(&axes, &fixed, first.axis));
             let mut indices: Vec<usize> = named.iter().map(|place| place.index).collect();
             indices.sort_unstable();
             indices.dedup();
@@ -218,6 +247,105 @@ fn cells(experiment: &Experiment, check: &Check) -> Vec<Mistake> {
         }
     }
     found
+}
+
+/// `where` must not name a value of the axis that a claim goes along.
+fn left_open(axes: &[&Axis], fixed: &[Place], axis: usize) -> Option<Mistake> {
+    fixed.iter().any(|place| place.axis == axis).then(|| {
+        let message = format!("`where` leaves one value of the axis {}", axes[axis].name());
+        Mistake::new("where", message, "leave that axis out of `where`")
+    })
+}
+
+/// The places of a list that completes `where` to exactly one cell, in order.
+fn one_cell(
+    experiment: &Experiment,
+    fixed: &[Place],
+    list: &[AxisValue],
+    place: &str,
+    found: &mut Vec<Mistake>,
+) -> Option<Vec<Place>> {
+    let before = found.len();
+    let mut all = fixed.to_vec();
+    all.extend(places(experiment, list, place, found));
+    if found.len() > before {
+        return None;
+    }
+    let axes = experiment.cell_axes().enumerate();
+    let open = |(position, axis): (usize, &Axis)| {
+        let named = all.iter().filter(|place| place.axis == position).count();
+        (axis.len() > 1 && named != 1).then(|| axis.name())
+    };
+    let open: Vec<&str> = axes.filter_map(open).collect();
+    if !open.is_empty() {
+        let message = format!("this is not one cell: see {}", open.join(", "));
+        let help = "`where` and this list name each axis once, together";
+        found.push(Mistake::new(place, message, help));
+    }
+    all.sort_by_key(|place| (place.axis, place.index));
+    Some(all)
+}
+
+/// The axis of numbers that a value is of, if `where` leaves it open.
+fn numbers(
+    experiment: &Experiment,
+    fixed: &[Place],
+    value: &AxisValue,
+    place: &str,
+) -> Result<(usize, Vec<f64>), Mistake> {
+    let axes: Vec<&Axis> = experiment.cell_axes().collect();
+    let axis = value.axis(experiment).map_err(|mistake| mistake.within(place))?;
+    if value.number().is_none() {
+        let message = format!("the values of the axis {} are no numbers", axes[axis].name());
+        return Err(Mistake::new(place, message, "name a value of an axis of numbers"));
+    }
+    if let Some(mistake) = left_open(&axes, fixed, axis) {
+        return Err(mistake);
+    }
+    let number = |index| axes[axis].coordinate(index).number.unwrap_or(f64::NAN);
+    Ok((axis, (0..axes[axis].len()).map(number).collect()))
+}
+
+/// A stretch of an axis that holds some of its values, and not all.
+fn stretch(
+    experiment: &Experiment,
+    fixed: &[Place],
+    ends: [(&str, &AxisValue); 2],
+) -> Vec<Mistake> {
+    let [from, to] =
+        ends.map(|(name, end)| numbers(experiment, fixed, end, &format!("claim.{name}")));
+    let ((axis, values), (other, _)) = match (from, to) {
+        (Ok(from), Ok(to)) => (from, to),
+        (from, to) => return [from.err(), to.err()].into_iter().flatten().collect(),
+    };
+    let [(_, from), (_, to)] = ends;
+    let is_inside = |number: &f64| {
+        from.order(*number) != Some(Ordering::Less) && to.order(*number) != Some(Ordering::Greater)
+    };
+    let inside = values.iter().copied().filter(is_inside).count();
+    let mistake = if axis != other {
+        Mistake::new("claim", "two ends on different axes", "both are values of one axis")
+    } else if inside == 0 {
+        Mistake::new("claim", "no value of the axis lies between", "`from` is the lower end")
+    } else if inside == values.len() {
+        let message = "every value of the axis lies between: nothing can fail";
+        Mistake::new("claim", message, "leave out the values that may not be best")
+    } else {
+        return Vec::new();
+    };
+    vec![mistake]
+}
+
+/// A value of an axis with another above it.
+fn edge(experiment: &Experiment, fixed: &[Place], value: &AxisValue) -> Option<Mistake> {
+    let (_, values) = match numbers(experiment, fixed, value, "claim[0]") {
+        Ok(found) => found,
+        Err(mistake) => return Some(mistake),
+    };
+    let is_above = |number: &f64| value.order(*number) == Some(Ordering::Greater);
+    let help = "where nothing diverges, `claim: Below(0.0), of: Diverged` says so";
+    (!values.iter().any(is_above))
+        .then(|| Mistake::new("claim[0]", "no value of the axis lies above", help))
 }
 
 fn places(

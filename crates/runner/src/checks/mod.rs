@@ -5,6 +5,7 @@
 mod axis_value;
 mod mistakes;
 mod measure;
+mod groups;
 mod judge;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::experiment::Part;
 use crate::metric::{At, Judge, Metric};
 
 pub use axis_value::AxisValue;
-pub use judge::{CellFinding, Finding, judge_checks};
+pub use judge::{CellFinding, Finding, Interval, judge_checks};
 pub(crate) use mistakes::{alone, measured};
 
 /// One claim: what is measured, in which cells, over which seeds, and what must hold of it.
@@ -63,6 +64,40 @@ pub enum Claim {
     /// or the highest of a metric whose higher values are better. Where `where` leaves other axes
     /// open, at each of their combinations.
     BestAt(Vec<AxisValue>),
+    /// The same with every value of the axis between these two, which need not be on it.
+    BestWithin {
+        /// The least value that may be best.
+        from: AxisValue,
+        /// The largest.
+        to: AxisValue,
+    },
+    /// Along the axis at least half of the runs of each cell above this value diverge, and fewer
+    /// than half of those of each other cell. It measures the share that diverged: `of` is left
+    /// out.
+    DivergesAbove(AxisValue),
+    /// The value rises from each cell to the next along the axis, from the one of these two to the
+    /// other, whichever stands first. Where `where` leaves other axes open, at each of their
+    /// combinations.
+    Rises {
+        /// Where it is lowest.
+        from: AxisValue,
+        /// Where it is highest.
+        to: AxisValue,
+    },
+    /// The value of one cell over that of another is between the two bounds; each list completes
+    /// `where` to exactly one cell.
+    Ratio {
+        /// The cell above the line.
+        over: Vec<AxisValue>,
+        /// The cell below it.
+        under: Vec<AxisValue>,
+        /// The least that is allowed.
+        from: f64,
+        /// The most that is allowed.
+        to: f64,
+    },
+    /// The other claim does not hold. Where a result is missing, neither does.
+    Not(Box<Claim>),
 }
 
 /// A number that is measured of a run.
@@ -91,6 +126,25 @@ pub enum Measure {
     },
     /// Epochs done.
     Epochs,
+    /// Epochs until the measure was first as good as the target, at an end of an epoch; infinite
+    /// where it never was.
+    EpochsTo {
+        /// The measure.
+        metric: Metric,
+        /// Where it is measured.
+        split: Part,
+        /// At least this, or at most where lower is better.
+        target: f64,
+    },
+    /// The same in steps.
+    StepsTo {
+        /// The measure.
+        metric: Metric,
+        /// Where it is measured.
+        split: Part,
+        /// At least this, or at most where lower is better.
+        target: f64,
+    },
     /// 1 for a run that diverged, 0 for any other: the mean over seeds is their share.
     Diverged,
     /// 1 for a run that stalled, 0 for any other.
@@ -148,6 +202,31 @@ pub enum Trust {
     Remembered,
 }
 
+impl Check {
+    /// What is measured, with the judge's written out.
+    pub fn measure(&self, judge: Judge) -> Measure {
+        match self.claim.core() {
+            Claim::DivergesAbove(_) => Measure::Diverged,
+            _ => self.of.resolved(judge),
+        }
+    }
+}
+
+impl Claim {
+    /// What is claimed, or denied.
+    pub fn core(&self) -> &Self {
+        match self {
+            Claim::Not(claim) => claim.core(),
+            claim => claim,
+        }
+    }
+
+    /// Whether cells along an axis are held against each other for the best one.
+    pub fn is_of_best(&self) -> bool {
+        matches!(self.core(), Claim::BestAt(_) | Claim::BestWithin { .. })
+    }
+}
+
 impl Trust {
     /// In words.
     pub fn words(self) -> &'static str {
@@ -182,9 +261,12 @@ impl Measure {
     pub fn moment(self) -> Moment {
         match self {
             Measure::Metric { at, .. } | Measure::Sharpness { at } => at,
-            Measure::Judged | Measure::Epochs | Measure::Diverged | Measure::Stalled => {
-                Moment::Final
-            }
+            Measure::Judged
+            | Measure::Epochs
+            | Measure::EpochsTo { .. }
+            | Measure::StepsTo { .. }
+            | Measure::Diverged
+            | Measure::Stalled => Moment::Final,
         }
     }
 
