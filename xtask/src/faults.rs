@@ -3,30 +3,18 @@
 //! A gradient test that cannot fail looks like one that passes. Each `*.fault` file is one mistake;
 //! it must compile, and the named tests must fail. Before that, the unpatched copy must pass.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::fs;
 
 use crate::arguments::Arguments;
 use crate::fault_file::{self, Fault};
-use crate::process::{self, Failure, wait_at_most};
+use crate::planting::{Bench, LIMIT, choose};
+use crate::process::{self, Failure};
 use crate::suite::Outcome;
 use crate::tally::{Counts, Tally};
 use crate::workspace;
 
 const FOLDER: &str = "crates/core/tests/faults";
 const PAGE: &str = "docs/FAULTS.md";
-
-/// A fault may make a loop endless; a build of all dependencies stays far below this.
-const LIMIT: Duration = Duration::from_secs(600);
-
-/// Nearly all of the time is compiling what a fault touches, over and over. Without debug
-/// information, without optimizing across the units of a crate, and with kernels that need not be
-/// fast, that is less than half.
-const PROFILE: [(&str, &str); 2] =
-    [("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_PROFILE_DEV_LTO", "off")];
-const PLAIN_KERNELS: [&str; 2] = ["--config", "profile.dev.package.gradus-core.opt-level=1"];
 
 /// A fault with what its tests made of it.
 struct Verdict {
@@ -43,7 +31,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
             "cargo xtask faults: --write writes the table of all faults; leave out the name",
         ));
     }
-    let verdicts = judge(choose(name)?)?;
+    let verdicts = judge(choose(FOLDER, name)?)?;
     process::print(&table(&verdicts));
     if arguments.has("--write") {
         workspace::write(&workspace::root().join(PAGE), &page(&verdicts))?;
@@ -54,7 +42,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
 
 /// The step of `cargo xtask test`: each fault counts as one test.
 pub(crate) fn step() -> Result<Outcome, Failure> {
-    let verdicts = judge(choose(None)?)?;
+    let verdicts = judge(choose(FOLDER, None)?)?;
     process::print(&table(&verdicts));
     if fs::read_to_string(workspace::root().join(PAGE)).is_ok_and(|text| text != page(&verdicts)) {
         process::print(&format!(
@@ -69,54 +57,16 @@ pub(crate) fn step() -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// All faults by name, or the one called `name`.
-fn choose(name: Option<&str>) -> Result<Vec<Fault>, Failure> {
-    let folder = workspace::root().join(FOLDER);
-    let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
-        .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()).collect())
-        .unwrap_or_default();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "fault"));
-    paths.sort();
-    let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let names: Vec<String> = paths.iter().map(|path| stem(path)).collect();
-    if names.is_empty() {
-        return Err(Failure::new(format!(
-            "{FOLDER} has no *.fault, so nothing shows that tests see"
-        )));
-    }
-    if let Some(name) = name {
-        paths.retain(|path| stem(path) == name);
-        if paths.is_empty() {
-            return Err(Failure::wrong_use(format!(
-                "no fault is called `{name}`; there are: {}",
-                names.join(", ")
-            )));
-        }
-    }
-    let parse =
-        |path: &PathBuf| Fault::parse(&stem(path), &workspace::read(path)?).map_err(Failure::new);
-    paths.iter().map(parse).collect()
-}
-
 fn judge(faults: Vec<Fault>) -> Result<Vec<Verdict>, Failure> {
-    let bench = Bench::set_up()?;
-    bench.demand_that_right_code_passes(&faults)?;
+    let bench = Bench::set_up("faults")?;
+    demand_that_right_code_passes(&bench, &faults)?;
     let mut verdicts = Vec::new();
     for fault in faults {
         process::message(&format!("planting {}", fault.name));
-        let caught = bench.try_fault(&fault)?;
+        let caught = try_fault(&bench, &fault)?;
         verdicts.push(Verdict { fault, caught });
     }
     Ok(verdicts)
-}
-
-/// Where faults are planted: a copy of the sources, and a build folder that is kept between calls.
-struct Bench {
-    tree: PathBuf,
-    build: PathBuf,
-    log: PathBuf,
-    /// Nobody else plants faults in the same copy meanwhile.
-    _lock: File,
 }
 
 /// How a test target ended.
@@ -127,112 +77,55 @@ enum Ended {
     Broke(String),
 }
 
-impl Bench {
-    fn set_up() -> Result<Self, Failure> {
-        let folder = workspace::target_folder().join("faults");
-        let bench = Self {
-            tree: folder.join("tree"),
-            build: folder.join("build"),
-            log: folder.join("log"),
-            _lock: workspace::lock(&folder)?,
+/// The control: without it, tests that fail for another reason would seem to catch each fault.
+fn demand_that_right_code_passes(bench: &Bench, faults: &[Fault]) -> Result<(), Failure> {
+    let mut targets: Vec<[&str; 2]> =
+        faults.iter().map(|fault| [&*fault.package, &*fault.test]).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    for [package, test] in targets {
+        let shown = shown(test);
+        process::message(&format!("control: {package} {shown} without a fault"));
+        let why = match tested(bench, package, test)? {
+            Ended::Passed => continue,
+            Ended::Failed(tests) => format!("{} failed", tests.join(", ")),
+            Ended::Broke(why) => why,
         };
-        let failed = |error| {
-            Failure::new(format!("cannot copy the sources to {}: {error}", bench.tree.display()))
-        };
-        if bench.tree.exists() {
-            fs::remove_dir_all(&bench.tree).map_err(failed)?;
+        return Err(Failure::new(format!(
+            "{package} {shown} must pass before faults are planted: {why}"
+        )));
+    }
+    Ok(())
+}
+
+fn try_fault(bench: &Bench, fault: &Fault) -> Result<Result<Vec<String>, String>, Failure> {
+    let ended = bench.with(fault, || tested(bench, &fault.package, &fault.test))?;
+    Ok(ended.and_then(|ended| match ended {
+        Ended::Failed(tests) => Ok(tests),
+        Ended::Passed => Err(format!("{} passes with the fault in it", shown(&fault.test))),
+        Ended::Broke(why) => Err(why),
+    }))
+}
+
+fn tested(bench: &Bench, package: &str, test: &str) -> Result<Ended, Failure> {
+    let call: Vec<&str> = ["test", "--package", package].into_iter().chain(target(test)).collect();
+    let (built, output) = bench.cargo(&[&call[..], &["--no-run"]].concat())?;
+    if built != Some(true) {
+        return Ok(Ended::Broke(format!("does not compile:\n{}", process::tail(&output, 12))));
+    }
+    let (passed, output) = bench.cargo(&call)?;
+    let mut tally = Tally::of(&output);
+    // Tests end in any order; the table must not.
+    tally.failed.sort();
+    Ok(match passed {
+        Some(true) if tally.counts.passed == 0 => Ended::Broke("no test ran".to_owned()),
+        Some(true) => Ended::Passed,
+        Some(false) if !tally.failed.is_empty() => Ended::Failed(tally.failed),
+        Some(false) => {
+            Ended::Broke(format!("died without naming a test:\n{}", process::tail(&output, 12)))
         }
-        copy_sources(workspace::root(), &bench.tree).map_err(failed)?;
-        Ok(bench)
-    }
-
-    /// The control: without it, tests that fail for another reason would seem to catch each fault.
-    fn demand_that_right_code_passes(&self, faults: &[Fault]) -> Result<(), Failure> {
-        let mut targets: Vec<[&str; 2]> =
-            faults.iter().map(|fault| [&*fault.package, &*fault.test]).collect();
-        targets.sort_unstable();
-        targets.dedup();
-        for [package, test] in targets {
-            let shown = shown(test);
-            process::message(&format!("control: {package} {shown} without a fault"));
-            let why = match self.test(package, test)? {
-                Ended::Passed => continue,
-                Ended::Failed(tests) => format!("{} failed", tests.join(", ")),
-                Ended::Broke(why) => why,
-            };
-            return Err(Failure::new(format!(
-                "{package} {shown} must pass before faults are planted: {why}"
-            )));
-        }
-        Ok(())
-    }
-
-    /// Plants the fault, tests, and puts the right text back.
-    fn try_fault(&self, fault: &Fault) -> Result<Result<Vec<String>, String>, Failure> {
-        let path = self.tree.join(&fault.file);
-        let right = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) => return Ok(Err(format!("stale: {} cannot be read: {error}", fault.file))),
-        };
-        let wrong = match fault.apply(&right) {
-            Ok(text) => text,
-            Err(stale) => return Ok(Err(stale)),
-        };
-        workspace::write(&path, &wrong)?;
-        let ended = self.test(&fault.package, &fault.test);
-        // Written anew, so that its time is newer than the faulty build and cargo sees the change.
-        workspace::write(&path, &right)?;
-        Ok(match ended? {
-            Ended::Failed(tests) => Ok(tests),
-            Ended::Passed => Err(format!("{} passes with the fault in it", shown(&fault.test))),
-            Ended::Broke(why) => Err(why),
-        })
-    }
-
-    fn test(&self, package: &str, test: &str) -> Result<Ended, Failure> {
-        let (built, output) = self.cargo(package, test, &["--no-run"])?;
-        if built != Some(true) {
-            return Ok(Ended::Broke(format!("does not compile:\n{}", process::tail(&output, 12))));
-        }
-        let (passed, output) = self.cargo(package, test, &[])?;
-        let mut tally = Tally::of(&output);
-        // Tests end in any order; the table must not.
-        tally.failed.sort();
-        Ok(match passed {
-            Some(true) if tally.counts.passed == 0 => Ended::Broke("no test ran".to_owned()),
-            Some(true) => Ended::Passed,
-            Some(false) if !tally.failed.is_empty() => Ended::Failed(tally.failed),
-            Some(false) => {
-                Ended::Broke(format!("died without naming a test:\n{}", process::tail(&output, 12)))
-            }
-            None => Ended::Broke(format!("still ran after {} s", LIMIT.as_secs())),
-        })
-    }
-
-    /// Whether it succeeded (`None`: it took too long), and what it printed.
-    fn cargo(
-        &self,
-        package: &str,
-        test: &str,
-        flags: &[&str],
-    ) -> Result<(Option<bool>, String), Failure> {
-        let cannot_log =
-            |error| Failure::new(format!("cannot write {}: {error}", self.log.display()));
-        let log = File::create(&self.log).map_err(cannot_log)?;
-        let mut cargo: Command = workspace::cargo();
-        cargo.current_dir(&self.tree).args(["test", "--package", package]);
-        cargo
-            .args(target(test))
-            .args(PLAIN_KERNELS)
-            .args(flags)
-            .arg("--target-dir")
-            .arg(&self.build);
-        cargo.envs(PROFILE);
-        // Both outputs into one file: a pipe that nobody empties would stop a talkative test.
-        cargo.stdin(Stdio::null()).stderr(log.try_clone().map_err(cannot_log)?).stdout(log);
-        let status = wait_at_most(process::spawn_group(&mut cargo)?, LIMIT)?;
-        Ok((status.map(|status| status.success()), workspace::read(&self.log)?))
-    }
+        None => Ended::Broke(format!("still ran after {} s", LIMIT.as_secs())),
+    })
 }
 
 /// How cargo calls a test target; `lib` stands for the tests inside of the sources.
@@ -242,32 +135,6 @@ fn target(test: &str) -> Vec<&str> {
 
 fn shown(test: &str) -> String {
     target(test).join(" ")
-}
-
-/// Copies what cargo needs: all but build folders, git's own, data and results.
-///
-/// Files are written, not copied: on some systems a copy keeps the old time, and cargo would take
-/// what it built from a faulty text for up to date.
-fn copy_sources(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let left_out = matches!(name.to_str(), Some(".git" | "data" | "results"))
-            && path.parent().is_some_and(|folder| {
-                folder == workspace::root() || folder.ends_with("experiments")
-            });
-        // Cargo marks its target folders so.
-        if left_out || path.join("CACHEDIR.TAG").exists() {
-            continue;
-        }
-        if path.is_dir() {
-            copy_sources(&path, &to.join(name))?;
-        } else {
-            fs::write(to.join(name), fs::read(&path)?)?;
-        }
-    }
-    Ok(())
 }
 
 fn table(verdicts: &[Verdict]) -> String {

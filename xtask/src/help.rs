@@ -23,6 +23,7 @@ Commands of the workspace:
   setup               install OpenBLAS
   test                run all tests, as CI does
   faults [NAME]       plant faults and show that the tests catch them
+  planted [NAME]      plant bugs and show which the gate finds, and by what
   instructions        count the instructions of a training step
   reliability [ROW…]  inject every fault of the reliability table, with negative controls
   bare                prove on a bare Debian that one command is enough
@@ -89,6 +90,21 @@ Examples:
   cargo xtask faults --write
 ";
 
+const PLANTED: &str = "\
+cargo xtask planted [NAME] [--write]: plant bugs and show which the gate finds, and by what.
+
+Copies the sources to target/planted, builds the program there and demands that the baselines of the
+project's experiments pass; then plants one bug after the other, `crates/runner/tests/planted`,
+builds it and runs `gradus check` on them. A quarter of an hour in all.
+  NAME       only this bug
+  --write    write the table to docs/PLANTED.md
+Exit codes: 0 at most one was missed, 1 more were, or one no longer fits the sources.
+
+Examples:
+  cargo xtask planted never_reshuffled
+  cargo xtask planted --write
+";
+
 const INSTRUCTIONS: &str = "\
 cargo xtask instructions [--write]: count the instructions of a step of T, D and M.
 
@@ -144,6 +160,7 @@ pub(crate) fn of(command: &str) -> &'static str {
         "doctor" => DOCTOR,
         "test" => TEST,
         "faults" => FAULTS,
+        "planted" => PLANTED,
         "instructions" => INSTRUCTIONS,
         "reliability" => RELIABILITY,
         "bare" => BARE,
@@ -157,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_own_command_has_help_with_an_example() {
-        let workspace = ["faults", "instructions", "reliability", "bare"];
+        let workspace = ["faults", "planted", "instructions", "reliability", "bare"];
         for command in ["setup", "doctor", "test"].into_iter().chain(workspace) {
             let text = of(command);
             assert!(text.starts_with(&format!("cargo xtask {command}")), "{command}");

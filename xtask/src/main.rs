@@ -19,7 +19,9 @@ mod program;
 
 mod doctor;
 mod fault_file;
+mod planting;
 mod faults;
+mod planted;
 mod instructions;
 mod outside;
 mod reliability;
@@ -64,6 +66,7 @@ fn dispatch(command: &OsString, arguments: &Arguments) -> Result<u8, Failure> {
         "doctor" => doctor::command,
         "test" => suite::command,
         "faults" => faults::command,
+        "planted" => planted::command,
         "instructions" => instructions::command,
         "reliability" => reliability::command,
         "bare" => bare::command,
