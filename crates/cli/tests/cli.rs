@@ -160,6 +160,7 @@ fn a_grown_sweep_trains_what_is_missing() {
         [
             "digest",
             "estimated_bytes",
+            "estimated_memory",
             "estimated_seconds",
             "missing_steps",
             "name",

@@ -6,7 +6,7 @@ use gradus_core::Scalar;
 
 use crate::experiment::Precision;
 use crate::file::File;
-use crate::memory::Memory;
+use crate::memory::{Memory, Threads};
 use crate::needs::Needs;
 use crate::pool::cores;
 use crate::store::Presence;
@@ -22,6 +22,8 @@ pub struct Estimate {
     pub seconds: f64,
     /// Bytes of their records.
     pub bytes: u64,
+    /// Bytes of memory that the first of them takes, its data included.
+    pub memory: u64,
     /// Why the first of them can never be trained here, where it cannot; then nothing is measured.
     pub refused: Option<String>,
 }
@@ -33,7 +35,7 @@ const MEASURED_STEPS: usize = 5;
 pub fn estimate(file: &File, presence: &[Presence]) -> Estimate {
     let plan = &file.plan;
     let rows = file.dataset.sizes(&plan.experiment.data.split).train;
-    let mut estimate = Estimate { steps: 0, seconds: 0.0, bytes: 0, refused: None };
+    let mut estimate = Estimate { steps: 0, seconds: 0.0, bytes: 0, memory: 0, refused: None };
     let mut first = None;
     for (position, _) in presence.iter().enumerate().filter(|(_, p)| **p == Presence::Missing) {
         let experiment = plan.experiment_at(plan.cell(position));
@@ -48,10 +50,11 @@ pub fn estimate(file: &File, presence: &[Presence]) -> Estimate {
         first.get_or_insert(position);
     }
     let Some(first) = first else { return estimate };
-    let seconds = match plan.experiment.train.precision {
-        Precision::F32 => seconds_per_step::<f32>(file, first),
-        Precision::F64 => seconds_per_step::<f64>(file, first),
+    let (memory, seconds) = match plan.experiment.train.precision {
+        Precision::F32 => measure::<f32>(file, first),
+        Precision::F64 => measure::<f64>(file, first),
     };
+    estimate.memory = memory;
     match seconds {
         Ok(seconds) => estimate.seconds = seconds * estimate.steps as f64 / cores() as f64,
         Err(refused) => (estimate.seconds, estimate.refused) = (f64::NAN, Some(refused)),
@@ -59,12 +62,13 @@ pub fn estimate(file: &File, presence: &[Presence]) -> Estimate {
     estimate
 }
 
-fn seconds_per_step<T: Scalar>(file: &File, position: usize) -> Result<f64, String> {
+/// Bytes that a run takes, and how long a step of it.
+fn measure<T: Scalar>(file: &File, position: usize) -> (u64, Result<f64, String>) {
     let experiment = file.plan.experiment_at(file.plan.cell(position));
     let needs = Needs::new::<T>(&file.dataset, &experiment);
     let bytes = needs.data.saturating_add(needs.of_run::<T>(&experiment));
-    if let Some(refused) = Memory::of_machine().refusal(bytes) {
-        return Err(refused);
+    if let Some(refused) = Memory::of_machine(Threads::of_tiles()).refusal(bytes) {
+        return (bytes, Err(refused));
     }
     let seed = file.plan.seed(position);
     let kind = experiment.loss.target_kind();
@@ -77,5 +81,5 @@ fn seconds_per_step<T: Scalar>(file: &File, position: usize) -> Result<f64, Stri
     for _ in 0..MEASURED_STEPS {
         run.step(&rows);
     }
-    Ok(started.elapsed().as_secs_f64() / MEASURED_STEPS as f64)
+    (bytes, Ok(started.elapsed().as_secs_f64() / MEASURED_STEPS as f64))
 }

@@ -62,7 +62,6 @@ pub use file::{File, FileErrors, has_checks};
 pub use folder::{Folder, FolderError};
 pub use gradcheck::{CheckedCell, gradcheck};
 pub use interruption::{Interrupted, Interruption};
-pub use memory::available_memory;
 pub use metric::{At, Judge, Metric, best};
 pub use plan::{LARGEST_PLAN, Plan};
 pub use pool::{CHECKPOINT_EVERY, Tally, WORKER_NAME, Work, cores, train_runs};

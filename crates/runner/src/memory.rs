@@ -11,20 +11,40 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::interruption::{Interrupted, Interruption};
+use crate::pool::cores;
 use crate::sabotage::is_removed;
+
+/// Threads that will take room of their own, used or not, where `ulimit` counts it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Threads {
+    /// Those that will compute products.
+    pub(crate) computing: usize,
+    /// Those that have yet to be started.
+    pub(crate) unstarted: usize,
+}
+
+impl Threads {
+    /// Those that work on the tiles of a command that trains nothing for the store.
+    pub(crate) fn of_tiles() -> Self {
+        Self { computing: cores(), unstarted: cores() + 1 }
+    }
+}
 
 /// Bytes that this process can still take: the least of what the system has to give and what the
 /// limits of its control groups and its own leave. `None` where nothing says so.
-pub fn available_memory() -> Option<u64> {
+fn available_memory(threads: Threads) -> Option<u64> {
     if is_removed("memory") {
         return None;
     }
-    [of_system(), of_groups(), of_limits()].into_iter().flatten().min()
+    [of_system(), of_groups(), of_limits(threads)].into_iter().flatten().min()
 }
 
-/// Address space that the system's allocator sets aside for each thread, used or not, where
-/// `ulimit -v` counts it.
+/// Address space that the system's allocator sets aside for each thread.
 const OF_THREAD: u64 = 64 << 20;
+
+/// What OpenBLAS takes for each thread at its first product. Where it cannot be had, the library
+/// asks again for ever: nothing computes on, and nothing says why.
+const OF_PRODUCTS: u64 = if cfg!(feature = "openblas") { 129 << 20 } else { 0 };
 
 fn of_system() -> Option<u64> {
     field(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
@@ -38,19 +58,19 @@ fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 /// What is left of `ulimit -v` and `ulimit -d`.
-fn of_limits() -> Option<u64> {
+fn of_limits(threads: Threads) -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let threads = status.lines().find_map(|line| line.strip_prefix("Threads:"));
-    let threads: u64 = threads.and_then(|count| count.trim().parse().ok()).unwrap_or(1);
-    let left = |(limit, used): (&str, &str)| {
+    let of_products = threads.computing as u64 * OF_PRODUCTS;
+    let of_threads = threads.unstarted as u64 * OF_THREAD;
+    let left = |(limit, used, to_come): (&str, &str, u64)| {
         let line = limits.lines().find_map(|line| line.strip_prefix(limit))?;
         let most: u64 = line.split_whitespace().next()?.parse().ok()?;
-        let left = most.saturating_sub(field(&status, used)?);
-        Some(left.saturating_sub(if used == "VmSize:" { threads * OF_THREAD } else { 0 }))
+        Some(most.saturating_sub(field(&status, used)?).saturating_sub(to_come))
     };
-    let both = [("Max address space", "VmSize:"), ("Max data size", "VmData:")];
-    both.into_iter().filter_map(left).min()
+    let size = ("Max address space", "VmSize:", of_products + of_threads);
+    let data = ("Max data size", "VmData:", of_products);
+    [size, data].into_iter().filter_map(left).min()
 }
 
 /// What the control groups of this process leave, from its own up to the topmost that can be seen.
@@ -149,7 +169,8 @@ impl From<Interrupted> for Refusal {
 
 /// Why so many bytes cannot be had at present, for what takes them once and alone.
 pub(crate) fn shortage_of(bytes: u64) -> Option<String> {
-    let total = Memory::of_machine().0.total.filter(|&total| bytes > total)?;
+    let memory = Memory::of_machine(Threads::of_tiles());
+    let total = memory.0.total.filter(|&total| bytes > total)?;
     Some(shortage(bytes, total))
 }
 
@@ -181,9 +202,9 @@ impl Drop for Reserved {
 }
 
 impl Memory {
-    /// All that is available now.
-    pub(crate) fn of_machine() -> Self {
-        Self::new(available_memory().map(|bytes| (bytes as f64 * SHARE) as u64))
+    /// All that is available now, beside what these threads will take.
+    pub(crate) fn of_machine(threads: Threads) -> Self {
+        Self::new(available_memory(threads).map(|bytes| (bytes as f64 * SHARE) as u64))
     }
 
     fn new(total: Option<u64>) -> Self {
@@ -312,7 +333,8 @@ mod tests {
         assert_eq!(least_left(top.path(), "job/step", &V2), Some(230));
         assert_eq!(least_left(top.path(), "elsewhere", &V2), None);
         if cfg!(target_os = "linux") {
-            assert!(available_memory().is_some_and(|bytes| bytes > 1 << 20));
+            let threads = Threads::of_tiles();
+            assert!(available_memory(threads).is_some_and(|bytes| bytes > 1 << 20));
         }
     }
 }

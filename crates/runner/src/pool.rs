@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -13,7 +14,7 @@ use gradus_core::Scalar;
 use crate::data::{Dataset, Prepared};
 use crate::experiment::{Experiment, Precision};
 use crate::interruption::{Interrupted, Interruption};
-use crate::memory::{Memory, Refusal, Reserved};
+use crate::memory::{Memory, Refusal, Reserved, Threads};
 use crate::needs::Needs;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -114,7 +115,10 @@ fn train_all<T: Scalar>(
         .build()
         .expect("the system has threads for the workers");
     let next = AtomicUsize::new(0);
-    let data = SharedData::<T>::new(dataset, work);
+    // Whatever a thread takes at its first allocation has been taken when memory is asked for.
+    pool.broadcast(|_| drop(black_box(Box::new(0_u8))));
+    let threads = Threads { computing: pool.current_num_threads(), unstarted: 1 };
+    let data = SharedData::<T>::new(dataset, work, threads);
     let (line, desk) = writer::open(&begun, &times, &progress);
     let tally = std::thread::scope(|threads| {
         let writer = threads.spawn(|| {
@@ -260,7 +264,7 @@ fn data_seed(experiment: &Experiment, seed: u64) -> u64 {
 }
 
 impl<'a, T: Scalar> SharedData<'a, T> {
-    fn new(dataset: Cow<'a, Dataset>, work: Work<'a>) -> Self {
+    fn new(dataset: Cow<'a, Dataset>, work: Work<'a>, threads: Threads) -> Self {
         let experiment = &work.plan.experiment;
         let mut kept = HashMap::<u64, Kept<T>>::new();
         for &position in work.positions {
@@ -269,7 +273,7 @@ impl<'a, T: Scalar> SharedData<'a, T> {
         }
         let seeds = Mutex::new(Seeds { unmade: kept.len(), kept });
         let needs = Needs::new::<T>(&dataset, experiment);
-        let (memory, dataset) = (Memory::of_machine(), RwLock::new(Some(dataset)));
+        let (memory, dataset) = (Memory::of_machine(threads), RwLock::new(Some(dataset)));
         Self { experiment, memory, needs, dataset, seeds }
     }
 

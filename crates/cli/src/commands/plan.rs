@@ -106,6 +106,7 @@ fn as_json(plan: &Plan, presence: &[Presence], estimate: &Estimate) -> serde_jso
         "missing_steps": estimate.steps,
         "estimated_seconds": json_number(estimate.seconds),
         "estimated_bytes": estimate.bytes,
+        "estimated_memory": estimate.memory,
         "refused": estimate.refused,
     })
 }
