@@ -191,7 +191,11 @@ pub fn judge(figures: &[Figure], looks: &Looks) -> Ruling {
     assert!(n_seeds >= looks.first(), "{n_seeds} seeds, the first look is at {}", looks.first());
     let mut judged: Vec<Judged> = Vec::new();
     let mut seen = 0;
+    let is_undecided = |judged: &Judged| judged.verdict == Verdict::Undecided;
     for look in looks.within(n_seeds) {
+        if seen > 0 && !judged.iter().any(is_undecided) {
+            break;
+        }
         let now = at_look(figures, look, looks.last());
         seen = look.seeds;
         if judged.is_empty() {
@@ -204,7 +208,6 @@ pub fn judge(figures: &[Figure], looks: &Looks) -> Ruling {
             }
         }
     }
-    let is_undecided = |judged: &Judged| judged.verdict == Verdict::Undecided;
     let next = if judged.iter().any(is_undecided) { looks.after(seen) } else { None };
     Ruling { figures: judged, next }
 }
