@@ -198,7 +198,8 @@ fn no_change(
     n_seeds: usize,
     stream: &mut Stream,
 ) -> Vec<Figure> {
-    let mut draw = || -> Vec<usize> { (0..n_seeds).map(|_| stream.below(24) as usize).collect() };
+    let all = stored[0].values.len() as u64;
+    let mut draw = || -> Vec<usize> { (0..n_seeds).map(|_| stream.below(all) as usize).collect() };
     let (before, now) = (draw(), draw());
     let figure = |(stored, &margin): (&Stored, &f64)| {
         let of = |seeds: &[usize]| seeds.iter().map(|&seed| stored.values[seed]).collect();

@@ -21,29 +21,30 @@ const ROUNDING: f64 = 1e-9;
 /// Which seeds change sign, for each flip; the first flip changes none.
 pub(super) struct Flips {
     n_seeds: usize,
-    /// Eight seeds a byte, `n_seeds.div_ceil(8)` bytes a flip.
-    flipped: Vec<u8>,
+    /// Eight seeds each: a byte a flip.
+    columns: Vec<Vec<u8>>,
+    /// How many seeds each flip changes.
+    changed: Vec<f64>,
 }
 
 impl Flips {
     /// Those of this many seeds; always the same ones.
     pub(super) fn of(n_seeds: usize) -> Self {
-        let n_bytes = n_seeds.div_ceil(8).max(1);
         let n_flips = number_of(n_seeds);
-        let mut flipped = Vec::with_capacity(n_flips * n_bytes);
-        let mut stream = Stream::new(0, "flips", 0, n_seeds as u64);
-        for flip in 0..n_flips {
-            for byte in 0..n_bytes {
-                let own = (8.0_f64).min(n_seeds as f64 - 8.0 * byte as f64) as u32;
-                let bits = match flip {
-                    0 => 0,
-                    _ if n_seeds <= MOST_ENUMERATED => flip >> (8 * byte),
-                    _ => stream.below(256) as usize,
-                };
-                flipped.push((bits & ((1 << own) - 1)) as u8);
-            }
-        }
-        Self { n_seeds, flipped }
+        let column = |place: usize| -> Vec<u8> {
+            let own = (n_seeds - 8 * place).min(8);
+            let mut stream = Stream::new(0, "flips", place as u64, n_seeds as u64);
+            let bits = |flip: usize| match flip {
+                0 => 0,
+                _ if n_seeds <= MOST_ENUMERATED => flip >> (8 * place),
+                _ => stream.below(256) as usize,
+            };
+            (0..n_flips).map(bits).map(|bits| (bits & ((1 << own) - 1)) as u8).collect()
+        };
+        let columns: Vec<Vec<u8>> = (0..n_seeds.div_ceil(8)).map(column).collect();
+        let mut flips = Self { n_seeds, columns, changed: Vec::new() };
+        flips.changed = flips.sums(&vec![1.0; n_seeds]);
+        flips
     }
 
     /// How many there are.
@@ -54,30 +55,33 @@ impl Flips {
     /// For each flip the sum of `values`, one a seed, over the seeds that it changes.
     pub(super) fn sums(&self, values: &[f64]) -> Vec<f64> {
         assert_eq!(values.len(), self.n_seeds, "a value a seed");
-        let tables: Vec<[f64; 256]> = values.chunks(8).map(table).collect();
-        let of = |bytes: &[u8]| {
-            let parts = bytes.iter().zip(&tables).map(|(&byte, table)| table[usize::from(byte)]);
-            parts.sum()
-        };
-        self.flipped.chunks_exact(tables.len()).map(of).collect()
+        let mut sums = vec![0.0; self.len()];
+        for (values, column) in values.chunks(8).zip(&self.columns) {
+            let table = table(values);
+            for (sum, &byte) in sums.iter_mut().zip(column) {
+                *sum += table[usize::from(byte)];
+            }
+        }
+        sums
     }
 
     /// For each entry of a family its p of no change in either direction, adjusted for all of them:
     /// the share of flips in which the largest of the entries has a sum at least as far from 0.
     ///
-    /// `entries[entry][seed]`; statistic `|Σ sᵢ xᵢ|`. Entries are taken from the largest statistic
+    /// Entries are taken from the largest statistic
     /// down, each against the largest of itself and those below it, and none gets a p below the one
     /// before it. The chance of any p at most α where nothing has changed is then at most α, for
     /// whatever part of the entries has not changed, and an entry that changed much does not hide
     /// one that changed less.
     /// Source: Westfall and Young, *Resampling-Based Multiple Testing* (1993), algorithm 2.8;
     /// Romano and Wolf, *Journal of the American Statistical Association* 100 (2005).
-    pub(super) fn step_down(&self, entries: &[Vec<f64>]) -> Vec<f64> {
-        let sizes: Vec<Vec<f64>> = entries.iter().map(|entry| self.sizes(entry)).collect();
-        let mut order: Vec<usize> = (0..entries.len()).collect();
+    ///
+    /// `sizes` are those of [`Flips::sizes`] of each entry.
+    pub(super) fn step_down(&self, sizes: &[Vec<f64>]) -> Vec<f64> {
+        let mut order: Vec<usize> = (0..sizes.len()).collect();
         order.sort_by(|&a, &b| sizes[b][0].total_cmp(&sizes[a][0]));
         let mut largest = vec![0.0_f64; self.len()];
-        let mut p = vec![1.0; entries.len()];
+        let mut p = vec![1.0; sizes.len()];
         // From the smallest up, since each maximum is over an entry and those below it.
         for &entry in order.iter().rev() {
             let bound = sizes[entry][0] * (1.0 - ROUNDING);
@@ -96,17 +100,21 @@ impl Flips {
         p
     }
 
-    /// The statistic under every flip.
-    fn sizes(&self, entry: &[f64]) -> Vec<f64> {
+    /// The statistic `|Σ sᵢ xᵢ|` of an entry, a value a seed, under every flip.
+    pub(super) fn sizes(&self, entry: &[f64]) -> Vec<f64> {
         let total: f64 = entry.iter().sum();
         self.sums(entry).into_iter().map(|sum| (total - 2.0 * sum).abs()).collect()
     }
 
     /// The value that the largest of these entries reaches by chance in a share `level` of flips.
-    pub(super) fn critical(&self, entries: &[&Vec<f64>], level: f64) -> f64 {
+    pub(super) fn critical<'a>(
+        &self,
+        sizes: impl Iterator<Item = &'a Vec<f64>>,
+        level: f64,
+    ) -> f64 {
         let mut largest = vec![0.0_f64; self.len()];
-        for entry in entries {
-            for (largest, size) in largest.iter_mut().zip(self.sizes(entry)) {
+        for sizes in sizes {
+            for (largest, &size) in largest.iter_mut().zip(sizes) {
                 *largest = largest.max(size);
             }
         }
@@ -125,9 +133,11 @@ impl Flips {
         let kept = |(&value, &counts): (&f64, &bool)| if counts { value } else { 0.0 };
         let values: Vec<f64> = values.iter().zip(counts).map(kept).collect();
         let one: Vec<f64> = counts.iter().map(|&counts| f64::from(u8::from(counts))).collect();
-        let pairs = self.sums(&values).into_iter().zip(self.sums(&one));
+        let own = (!counts.iter().all(|&counts| counts)).then(|| self.sums(&one));
+        let changed = own.as_ref().unwrap_or(&self.changed);
+        let pairs = self.sums(&values).into_iter().zip(changed);
         let means: Vec<f64> =
-            pairs.filter(|&(_, count)| count > 0.0).map(|(sum, count)| sum / count).collect();
+            pairs.filter(|&(_, &count)| count > 0.0).map(|(sum, &count)| sum / count).collect();
         Means { n_empty: self.len() - means.len(), n_flips: self.len(), means }
     }
 }
@@ -189,32 +199,37 @@ fn table(values: &[f64]) -> [f64; 256] {
 mod tests {
     use super::*;
 
+    fn adjusted(flips: &Flips, entries: &[Vec<f64>]) -> Vec<f64> {
+        let sizes: Vec<Vec<f64>> = entries.iter().map(|entry| flips.sizes(entry)).collect();
+        flips.step_down(&sizes)
+    }
+
     #[test]
     fn all_flips_of_few_seeds_give_the_p_that_counting_by_hand_gives() {
         let flips = Flips::of(3);
         assert_eq!(flips.len(), 8);
         // Sums over all signs of 1, 2, 3: ±6, ±4, ±2 and twice 0; of -1, 2, 3 the same set.
-        assert_eq!(flips.step_down(&[vec![1.0, 2.0, 3.0]]), [2.0 / 8.0]);
-        assert_eq!(flips.step_down(&[vec![-1.0, 2.0, 3.0]]), [4.0 / 8.0]);
-        assert_eq!(flips.step_down(&[vec![0.0; 3]]), [1.0]);
+        assert_eq!(adjusted(&flips, &[vec![1.0, 2.0, 3.0]]), [2.0 / 8.0]);
+        assert_eq!(adjusted(&flips, &[vec![-1.0, 2.0, 3.0]]), [4.0 / 8.0]);
+        assert_eq!(adjusted(&flips, &[vec![0.0; 3]]), [1.0]);
         // Equal sums by another order of terms are equal.
-        assert_eq!(flips.step_down(&[vec![0.1, 0.2, 0.3]]), [2.0 / 8.0]);
+        assert_eq!(adjusted(&flips, &[vec![0.1, 0.2, 0.3]]), [2.0 / 8.0]);
     }
 
     #[test]
     fn a_large_change_does_not_hide_a_smaller_one_and_a_family_is_adjusted() {
         let flips = Flips::of(8);
         let (large, small) = (vec![100.0; 8], vec![1.0; 8]);
-        assert_eq!(flips.step_down(&[small.clone(), large]), [2.0 / 256.0; 2]);
+        assert_eq!(adjusted(&flips, &[small.clone(), large]), [2.0 / 256.0; 2]);
         // By itself: 4 flips reach 6.1 (7.9 and 6.1, either sign), and 18 reach 6. Together the
         // larger meets the 2 flips in which the other has 8 in its way.
         let mut seven = small.clone();
         seven[3] = -1.0;
         let mut other = small;
         other[5] = -0.9;
-        assert_eq!(flips.step_down(&[seven.clone()]), [18.0 / 256.0]);
-        assert_eq!(flips.step_down(&[other.clone()]), [4.0 / 256.0]);
-        assert_eq!(flips.step_down(&[seven, other]), [18.0 / 256.0, 6.0 / 256.0]);
+        assert_eq!(adjusted(&flips, &[seven.clone()]), [18.0 / 256.0]);
+        assert_eq!(adjusted(&flips, &[other.clone()]), [4.0 / 256.0]);
+        assert_eq!(adjusted(&flips, &[seven, other]), [18.0 / 256.0, 6.0 / 256.0]);
     }
 
     #[test]
@@ -248,10 +263,10 @@ mod tests {
         let exact = extreme.count() as f64 / f64::from(1 << 13);
         let flips = Flips::of(13);
         assert_eq!(flips.len(), SAMPLED);
-        let sampled = flips.step_down(&[values])[0];
+        let sampled = adjusted(&flips, &[values])[0];
         // Five standard errors of a share of 4,096.
         let error = (exact * (1.0 - exact) / SAMPLED as f64).sqrt();
         assert!((sampled - exact).abs() < 5.0 * error, "{sampled} {exact}");
-        assert_eq!(Flips::of(13).flipped, Flips::of(13).flipped);
+        assert_eq!(Flips::of(13).columns, Flips::of(13).columns);
     }
 }

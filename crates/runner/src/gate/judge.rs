@@ -251,10 +251,10 @@ fn at_look(figures: &[Figure], look: Look, n_seeds: usize) -> Vec<Judged> {
     let flips = Flips::of(look.seeds);
     let tested: Vec<Tested> = figures.iter().map(|figure| taken_apart(figure, look)).collect();
     let parts = tested.iter().flat_map(|tested| tested.values.iter().chain(&tested.share));
-    let entries: Vec<Vec<f64>> = parts.map(Part::entry).collect();
-    let p = flips.step_down(&entries);
-    let open = entries.iter().zip(&p).filter(|&(_, &p)| p > look.level).map(|(entry, _)| entry);
-    let critical = flips.critical(&open.collect::<Vec<_>>(), look.level);
+    let sizes: Vec<Vec<f64>> = parts.map(|part| flips.sizes(&part.entry())).collect();
+    let p = flips.step_down(&sizes);
+    let open = sizes.iter().zip(&p).filter(|&(_, &p)| p > look.level).map(|(sizes, _)| sizes);
+    let critical = flips.critical(open, look.level);
     let bounds = [HALF, HALF * (n_seeds as f64 / look.seeds as f64).sqrt()];
     let mut p = p.into_iter();
     let mut evidence = |part: &Part| {
