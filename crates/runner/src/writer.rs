@@ -23,6 +23,11 @@ use crate::train::{Run, Trained};
 /// commit. Large records come from long runs, so few of them ever wait.
 const WAITING: usize = 256;
 
+/// So long a commit waits for further runs once the first has come: a commit costs the disk about
+/// the same for one record as for a hundred, and takes a core from training while it lasts. What a
+/// kill can lose grows by as much.
+const GATHERED: Duration = Duration::from_millis(30);
+
 /// A run that has lasted less than this is not worth a checkpoint.
 const LEAST_AGE: Duration = Duration::from_secs(1);
 
@@ -195,8 +200,9 @@ impl Desk {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return Ok(tally),
             };
-            let mut group = Vec::new();
-            for message in std::iter::once(first).chain(self.receiver.try_iter()) {
+            let until = Instant::now() + GATHERED;
+            let (mut group, mut next) = (Vec::new(), Ok(first));
+            while let Ok(message) = next {
                 match message {
                     Message::Finished(finished) => group.push(*finished),
                     Message::Keep(key, checkpoint) => store.keep(&key, stamp, &checkpoint)?,
@@ -205,6 +211,11 @@ impl Desk {
                         let _ = reply.send(store.checkpoint(&key, stamp)?);
                     }
                 }
+                if group.is_empty() || group.len() == WAITING {
+                    break;
+                }
+                let left = until.saturating_duration_since(Instant::now());
+                next = self.receiver.recv_timeout(left);
             }
             if group.is_empty() {
                 continue;
