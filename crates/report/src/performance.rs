@@ -82,7 +82,9 @@ fn page(performance: &Performance) -> String {
          Made by `{}`; not edited by hand.\n\n\
          Ours is the product's own training loop with its defaults, each in turns with its floor: \
          the matrix products of its steps, and nothing else, by as many threads of the product \
-         library, in the same process. Numbers are medians of repetitions, ratios those of medians.\n\n\
+         library, in the same process. The full floor, of one thread, is the same with the gather \
+         of each step's rows and the update of the parameters as passes of their own, which every \
+         training must do. Numbers are medians of repetitions, ratios those of medians.\n\n\
          - machine: {processor}, {cores} cores\n- matrix products: {product}\n\
          - compiler: {compiler}\n",
         performance.command
@@ -102,11 +104,12 @@ fn page(performance: &Performance) -> String {
             "times the peer",
             "floor",
             "of the floor",
+            "of the full floor",
             "goal",
             "reached",
         ],
     );
-    row(&mut page, &["---"; 9]);
+    row(&mut page, &["---"; 10]);
     for ours in &performance.measured {
         short_row(&mut page, ours, &performance.peers);
     }
@@ -142,6 +145,8 @@ fn short_row(page: &mut String, ours: &Measured, peers: &Peers) {
         Some(wall) => format!("{} s", digits(wall.median * ours.floor_fraction(), 3)),
         None => format!("{} /s", grouped(ours.floor.median)),
     };
+    let full = ours.full_floor.map(|full| short(ours.rate.median / full.median));
+    let full = full.unwrap_or_default();
     let goal =
         GOALS.iter().find(|goal| (goal.workload, goal.threads) == (ours.workload, ours.threads));
     let (goal, reached) = goal.map_or_else(
@@ -158,6 +163,7 @@ fn short_row(page: &mut String, ours: &Measured, peers: &Peers) {
             &ratio.map_or(String::new(), |ratio| format!("**{}**", short(ratio))),
             &floor,
             &format!("**{}**", short(ours.floor_fraction())),
+            &full,
             &goal,
             reached,
         ],
@@ -228,6 +234,8 @@ fn detail(page: &mut String, ours: &Measured, peers: &Peers) {
     lines.extend(rivals(ours, peers).into_iter().map(|line| (line.peer.clone(), line.values)));
     if !is_sweep {
         lines.push(("floor, in turns with gradus".to_string(), of(ours.floor)));
+        let full = ours.full_floor.map(|full| ("full floor".to_string(), of(full)));
+        lines.extend(full);
         let floors = peers.floors.iter();
         let floors = floors.filter(|f| f.workload == ours.workload && f.threads == ours.threads);
         lines.extend(floors.map(|line| (format!("floor, {}", line.peer), line.values)));
@@ -319,6 +327,7 @@ mod tests {
             threads: 1,
             rate: spread(rate),
             floor: spread(4e6),
+            full_floor: (workload == "T").then(|| spread(3.2e6)),
             wall: None,
         };
         let sweep = |workload, wall| Measured {
@@ -355,13 +364,14 @@ mod tests {
         for line in [
             "- machine: A Processor, 2 cores",
             "- peers (`docs/peers.txt`): taken in spring",
-            "| T | 1 | 2,000,000 /s | jax 1,000,000 /s | **2** | 4,000,000 /s | **0.5** \
+            "| T | 1 | 2,000,000 /s | jax 1,000,000 /s | **2** | 4,000,000 /s | **0.5** | 0.625 \
              | 3.5 times the peer | no |",
-            "| L | 1 | 3,000,000 /s | not measured |  | 4,000,000 /s | **0.75** \
+            "| L | 1 | 3,000,000 /s | not measured |  | 4,000,000 /s | **0.75** |  \
              | 1 times the peer, 0.98 of the floor | no |",
             // A sweep is the faster the fewer seconds it takes.
-            "| S | 2 | 0.2 s | dfdx 0.6 s | **3** | 0.05 s | **0.25** | 0.11 s | no |",
-            "| S-cold | 2 | 0.15 s | not measured |  | 0.0375 s | **0.25** | 0.2 s | yes |",
+            "| S | 2 | 0.2 s | dfdx 0.6 s | **3** | 0.05 s | **0.25** |  | 0.11 s | no |",
+            "| S-cold | 2 | 0.15 s | not measured |  | 0.0375 s | **0.25** |  | 0.2 s | yes |",
+            "| full floor | 3,200,000 | 2,880,000 .. 3,520,000 | 0.625 |",
             "| floor, mkl | 3,000,000 | 2,000,000 .. 4,000,000 | 0.667 |",
             "| dfdx | 0.6 | 0.5 .. 0.7 | 3 |",
             "| width | all else | 2 | 600 | 100 | 6 |",

@@ -275,6 +275,7 @@ fn document(all: &[Measured], growths: &[Growth]) -> Value {
             "max": json_number(measured.rate.max),
             "floor_samples_per_s": json_number(measured.floor.median),
             "floor_fraction": json_number(measured.floor_fraction()),
+            "full_floor_samples_per_s": measured.full_floor.map(|floor| json_number(floor.median)),
             "wall_s": measured.wall.map(spread),
         })
     };
@@ -302,7 +303,7 @@ mod tests {
     fn measured(wall: Option<Spread>) -> Measured {
         let rate = Spread { median: 3_412_345.6, min: 3_000_000.0, max: 3_500_000.0 };
         let floor = rate.map(|rate| rate * 20.0);
-        Measured { workload: "T", threads: 1, rate, floor, wall }
+        Measured { workload: "T", threads: 1, rate, floor, full_floor: None, wall }
     }
 
     const POINT: Point = Point { size: 4096, seconds: 12e-6, floor: 10e-6 };
@@ -333,6 +334,7 @@ mod tests {
         };
         assert_eq!(keys(&value), ["growth", "matrix_product", "measured"]);
         let expected = [
+            "full_floor_samples_per_s",
             "floor_fraction",
             "floor_samples_per_s",
             "max",

@@ -71,6 +71,11 @@ impl Floor {
         Self { products: products.collect(), threads }
     }
 
+    /// Where the first product reads the batch; the columns of a convolution are larger than it.
+    pub(super) fn batch(&mut self) -> &mut [f32] {
+        &mut self.products[0].1[0]
+    }
+
     /// So many steps of them.
     pub(super) fn run(&mut self, steps: u64) {
         with_library_threads(self.threads, || {

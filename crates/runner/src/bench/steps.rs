@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use gradus_core::Shape;
+use gradus_core::{Graph, Program, Shape, Stream};
+use gradus_optim::{Clock, Stepper};
+use ndarray::ArrayView2;
 
 use super::floor::{Floor, products};
 use super::rates::{Pace, Spread, in_turns};
 use super::workloads::Workload;
+use crate::batch::gather;
 use crate::data::{Dataset, Prepared, Source};
 use crate::experiment::{Experiment, Part};
 use crate::train::Run;
@@ -23,6 +26,10 @@ pub struct Measured {
     /// Samples a second if a step were only its matrix products, by as many threads of the product
     /// library.
     pub floor: Spread,
+    /// The same where each step first gathers its random rows from the data and at last updates the
+    /// parameters, as any training must: the floor itself reads the same few rows again and again
+    /// and has no parameters. Of one thread only.
+    pub full_floor: Option<Spread>,
     /// Seconds from start to end, of a sweep.
     pub wall: Option<Spread>,
 }
@@ -99,14 +106,76 @@ pub fn measure_steps(subject: &Subject, threads: usize, pace: Pace) -> Measured 
     };
     let mut floor = Floor::new(&products(data.input_shape, experiment, batch), threads);
     let mut multiply = |steps: u64| floor.run(steps);
-    let [rate, floor] = in_turns(pace, threads, [&mut train, &mut multiply]);
+    let (rate, floor, full_floor);
+    if threads == 1 {
+        let mut all = FullFloor::new(subject, batch);
+        let mut do_all = |steps: u64| all.run(steps);
+        let full;
+        [rate, floor, full] = in_turns(pace, threads, [&mut train, &mut multiply, &mut do_all]);
+        full_floor = Some(full);
+    } else {
+        [rate, floor] = in_turns(pace, threads, [&mut train, &mut multiply]);
+        full_floor = None;
+    }
     let used = experiment.train.rows_per_epoch(rows) as f64;
     Measured {
         workload: name,
         threads,
         rate: rate.map(|epochs| epochs * used),
         floor: floor.map(|steps| steps * batch as f64),
+        full_floor: full_floor.map(|floor| floor.map(|steps| steps * batch as f64)),
         wall: None,
+    }
+}
+
+/// The products of a step, the gather of its rows before them and the update of its parameters
+/// after them, each a pass of its own on one thread.
+struct FullFloor<'a> {
+    floor: Floor,
+    inputs: ArrayView2<'a, f32>,
+    /// The rows in the order of a shuffled epoch.
+    order: Vec<u32>,
+    batch: usize,
+    program: Program<f32>,
+    stepper: Stepper<f32>,
+    clock: Clock,
+}
+
+impl<'a> FullFloor<'a> {
+    fn new(Subject { experiment, data, .. }: &'a Subject, batch: usize) -> Self {
+        let inputs = data.train.inputs.view();
+        let mut order: Vec<u32> = (0..inputs.nrows() as u32).collect();
+        Stream::new(0, "shuffle", 0, 0).shuffle(&mut order);
+        let graph = Graph::build(data.input_shape, &experiment.model, experiment.init.drawn())
+            .expect("the model of a workload fits its data");
+        let program = Program::compile(graph, experiment.loss.clone(), batch);
+        let rows = batch as u64;
+        let clock = Clock {
+            step: 0,
+            steps_per_epoch: 1,
+            total_steps: 1,
+            batch_rows: rows,
+            epoch_rows: rows,
+        };
+        Self {
+            floor: Floor::new(&products(data.input_shape, experiment, batch), 1),
+            inputs,
+            order,
+            batch,
+            stepper: experiment.optimizer.start(&program.parameters),
+            program,
+            clock,
+        }
+    }
+
+    fn run(&mut self, steps: u64) {
+        let width = self.inputs.ncols();
+        let batches = self.order.chunks_exact(self.batch).cycle();
+        for (rows, _) in batches.zip(0..steps) {
+            gather(self.inputs, rows, &mut self.floor.batch()[..self.batch * width]);
+            self.floor.run(1);
+            self.stepper.step(&mut self.program.parameters, self.clock);
+        }
     }
 }
 

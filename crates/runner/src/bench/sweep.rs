@@ -96,6 +96,7 @@ pub fn measure_sweep(program: &Path, jobs: usize, pace: Pace) -> Result<[Measure
         threads: jobs,
         rate: wall.map(|seconds| samples / seconds),
         floor,
+        full_floor: None,
         wall: Some(wall),
     }))
 }

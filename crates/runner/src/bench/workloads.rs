@@ -49,7 +49,7 @@ pub const WORKLOADS: [Workload; 5] = [
     },
     Workload {
         name: "M",
-        limit: "the products of the first layer, nine tenths of the time of a step; then the gather of random rows from memory.",
+        limit: "the products of the first layer, nine tenths of the time of a step; then the gather of random rows from memory, which the floor does not have.",
         is_wide: true,
         text: "// How fast is a net of one hidden layer for 28 x 28 pictures?
 (
@@ -63,7 +63,7 @@ pub const WORKLOADS: [Workload; 5] = [
     },
     Workload {
         name: "L",
-        limit: "the products alone.",
+        limit: "the products; beside them reading and writing the parameters and their velocities, which the floor does not have.",
         is_wide: true,
         text: "// How fast is a net of three wide hidden layers?
 (
