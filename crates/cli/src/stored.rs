@@ -63,8 +63,6 @@ const MOST_LISTED: usize = 20;
 
 /// `seed 0, learning rate 0.1`.
 pub(crate) fn run_label(plan: &Plan, position: usize) -> String {
-    let coordinates = plan.coordinates(plan.cell(position));
-    let labels = coordinates.iter().map(|c| format!("{} {}", c.axis, c.label));
-    let seed = std::iter::once(format!("seed {}", plan.seed(position)));
-    seed.chain(labels).collect::<Vec<_>>().join(", ")
+    let (seed, cell) = (plan.seed(position), plan.cell_label(plan.cell(position)));
+    if cell.is_empty() { format!("seed {seed}") } else { format!("seed {seed}, {cell}") }
 }

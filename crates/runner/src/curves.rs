@@ -67,6 +67,11 @@ impl Curves {
         !self.norm_sums.is_empty()
     }
 
+    /// The sum of each layer's norm over the steps of the epoch so far.
+    pub(crate) fn norm_sums(&self) -> &[f64] {
+        &self.norm_sums
+    }
+
     /// Part of a step: adds the norm of each layer's gradient, if that is recorded.
     pub(crate) fn add_gradient_norms<T: Scalar>(
         &mut self,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::axis::Axis;
 use crate::checks::Check;
 use crate::data::Data;
+use crate::gate::Gate;
 use crate::metric::{At, Judge, Metric};
 use crate::stop::{Stop, Watched};
 use crate::weights::Init;
@@ -50,6 +51,9 @@ pub struct Experiment {
     /// What the results must show; no part of any run.
     #[serde(default)]
     pub checks: Vec<Check>,
+    /// What its baseline holds; no part of any run.
+    #[serde(default)]
+    pub gate: Option<Gate>,
 }
 
 /// How a run goes on and when it ends.

@@ -57,11 +57,16 @@ pub struct Explained {
 }
 
 /// Every value of the run at `position` of the plan, in the order of the experiment, the seed last.
-/// What is no part of a run, name, checks and the sweep itself, is left out.
+/// What is no part of a run, name, checks, gate and the sweep itself, is left out.
 pub fn explain(plan: &Plan, position: usize) -> Vec<Explained> {
     let cell = plan.cell(position);
     let experiment = plan.experiment_at(cell);
-    let bare = Experiment { sweep: Sweep::default(), checks: Vec::new(), ..experiment.clone() };
+    let bare = Experiment {
+        sweep: Sweep::default(),
+        checks: Vec::new(),
+        gate: None,
+        ..experiment.clone()
+    };
     let text = write(&bare);
     let file = FileText::new(&plan.source.text);
     let indices = plan.experiment.indices(cell);
@@ -80,7 +85,9 @@ pub fn explain(plan: &Plan, position: usize) -> Vec<Explained> {
         list(&tree, &text, String::new(), &mut values);
     }
     let is_of_run = |place: &str| {
-        !["name", "sweep", "checks"].iter().any(|other| place.split('.').next() == Some(other))
+        !["name", "sweep", "checks", "gate"]
+            .iter()
+            .any(|other| place.split('.').next() == Some(other))
     };
     let mut explained: Vec<Explained> = values
         .into_iter()

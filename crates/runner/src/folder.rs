@@ -67,6 +67,15 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// Takes `out/gate/NAME` for this plan: runs of a gate stand apart from those of `run`.
+    ///
+    /// # Errors
+    /// As [`Folder::take`].
+    pub fn take_for_gate(out: &Path, plan: &Plan) -> Result<Self, FolderError> {
+        make(out).map_err(|source| FolderError::Unusable { path: out.to_path_buf(), source })?;
+        Self::take(&out.join("gate"), plan)
+    }
+
     /// Takes `out/NAME` for this plan, making it if need be. With nobody there, the plan simply
     /// becomes the folder's plan; a process with the same plan is joined.
     ///

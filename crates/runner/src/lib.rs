@@ -68,7 +68,7 @@ pub use pool::{CHECKPOINT_EVERY, Tally, WORKER_NAME, Work, cores, train_runs};
 pub use range::Range;
 pub use record::{Curve, NamedArray, Outcome, RunRecord, Timing};
 pub use results::{DataSummary, PlannedRun, Results};
-pub use stamp::stamp;
+pub use stamp::{program_digest, stamp};
 pub use status::{Forgotten, Selection, Status};
 pub use stop::{Stop, Watched};
 pub use store::{Presence, Store, experiment_text};

@@ -106,6 +106,14 @@ impl Plan {
         self.indices(cell).map(|(axis, index)| axis.coordinate(index)).collect()
     }
 
+    /// A cell in words: `learning rate 0.1, momentum 0.9`; empty where there is one only.
+    pub fn cell_label(&self, cell: usize) -> String {
+        let label = |(axis, index): (&Axis, usize)| {
+            format!("{} {}", axis.name(), axis.coordinate(index).label)
+        };
+        self.indices(cell).map(label).collect::<Vec<_>>().join(", ")
+    }
+
     /// The experiment of one cell: no sweep is left in it.
     pub fn experiment_at(&self, cell: usize) -> Experiment {
         let mut experiment = self.experiment.clone();

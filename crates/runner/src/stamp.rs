@@ -1,6 +1,10 @@
 //! What the bits of a run may depend on beside its key.
 
 use crate::sabotage::is_removed;
+use std::fs;
+use std::io;
+
+use crate::digest;
 use gradus_core::{NUMERIC_VERSION, product_name};
 
 /// Numeric version of the engine, matrix product with its kernel, target: equal keys with equal
@@ -11,4 +15,14 @@ pub fn stamp() -> String {
     }
     let (arch, system) = (std::env::consts::ARCH, std::env::consts::OS);
     format!("numerics {NUMERIC_VERSION}; {}; {arch}-{system}", product_name())
+}
+
+/// The first 16 hexadecimal digits of the digest of this program's own file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn program_digest() -> io::Result<String> {
+    let mut digest = digest::of(&fs::read(std::env::current_exe()?)?);
+    digest.truncate(16);
+    Ok(digest)
 }

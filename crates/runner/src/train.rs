@@ -3,6 +3,8 @@
 //! Steps 2 to 5 are [`Run::step`], which neither fails, nor allocates, nor locks. Everything that
 //! may take room is placed by [`Run::start`] (step 1); what ends a run (step 6) is [`train`].
 
+mod probe;
+
 use std::ops::Range;
 
 use gradus_core::{Graph, Program, Scalar, Stream};
@@ -307,10 +309,21 @@ impl<'a, T: Scalar> Run<'a, T> {
         Some(Outcome::Diverged { step, quantity: "parameter not finite".into(), layer })
     }
 
-    /// At the running mean of the parameters, where the optimizer keeps one. All parts or none:
-    /// what is interrupted is evaluated again from the start.
     fn evaluate(&mut self, epoch: u64, interruption: &Interruption) -> Result<(), Interrupted> {
         let when = (epoch, self.clock.step);
+        let measured = self.measure(interruption)?;
+        for (&part, measured) in self.experiment.evaluated().iter().zip(&measured) {
+            self.curves.push_evaluation(when, part, measured);
+        }
+        Ok(())
+    }
+
+    /// One for each evaluated part, at the running mean of the parameters, where the optimizer
+    /// keeps one. All parts or none: what is interrupted is evaluated again from the start.
+    pub(crate) fn measure(
+        &mut self,
+        interruption: &Interruption,
+    ) -> Result<Vec<Measured>, Interrupted> {
         let (metrics, scale) = (self.experiment.metrics(), &self.data.target_scale);
         self.stepper.swap_averaged(&mut self.program.parameters);
         let penalty = self.penalty();
@@ -319,12 +332,9 @@ impl<'a, T: Scalar> Run<'a, T> {
             evaluate(&mut self.program, samples, metrics, scale, penalty, interruption)
         };
         let parts = self.experiment.evaluated();
-        let measured: Result<Vec<Measured>, Interrupted> = parts.iter().map(of_part).collect();
+        let measured = parts.iter().map(of_part).collect();
         self.stepper.swap_averaged(&mut self.program.parameters);
-        for (&part, measured) in parts.iter().zip(&measured?) {
-            self.curves.push_evaluation(when, part, measured);
-        }
-        Ok(())
+        measured
     }
 
     fn measure_sharpness(&mut self, epoch: u64) {

@@ -6,6 +6,11 @@ use crate::metric::{Metric, best};
 use crate::record::{Curve, Outcome, RunRecord};
 use crate::statistics::mean;
 
+/// The value of a run, for a measure with the judge's written out; NaN where it has none.
+pub(crate) fn value_of(measure: Measure, record: &RunRecord) -> f64 {
+    Reader::new(measure).value(record, None)
+}
+
 /// The values of a run at the moments that a check asks for.
 ///
 /// A run that broke, because something in it was not finite, has the worst value there is: `+inf`,

@@ -20,7 +20,7 @@ pub(crate) fn alone(experiment: &Experiment) -> Vec<Mistake> {
     let mut found = Vec::new();
     for (position, check) in experiment.checks.iter().enumerate() {
         let mut mistakes = about(check);
-        mistakes.extend(moments(experiment, check));
+        mistakes.extend(measure_alone(experiment, check.of));
         mistakes.extend(seeds(experiment, check));
         if usable {
             mistakes.extend(cells(experiment, check));
@@ -32,28 +32,30 @@ pub(crate) fn alone(experiment: &Experiment) -> Vec<Mistake> {
 
 /// What needs the parts that the data holds, once the experiment is resolved.
 pub(crate) fn measured(experiment: &Experiment) -> Vec<Mistake> {
-    let mut found = Vec::new();
-    for (position, check) in experiment.checks.iter().enumerate() {
-        let place = format!("checks[{position}].of");
-        if let Measure::EpochsTo { metric, split, .. } | Measure::StepsTo { metric, split, .. } =
-            check.of
-        {
-            found.extend(is_measured(experiment, &place, metric, split));
-        }
-        if let Measure::Metric { metric, split, at } = check.of {
-            found.extend(is_measured(experiment, &place, metric, split));
-            if let Moment::BestBy { metric, split } = at {
-                found.extend(is_measured(experiment, &format!("{place}.at"), metric, split));
-            }
-            let is_evaluated = experiment.evaluated().contains(&split);
-            if at == Moment::Epoch(0) && has_running(experiment, metric, split) && !is_evaluated {
-                found.push(Mistake::new(
-                    format!("{place}.at"),
-                    "the running training loss begins with epoch 1",
-                    "name `Train` in `evaluate`, or an epoch from 1",
-                ));
-            }
-        }
+    let checks = experiment.checks.iter().enumerate();
+    let of = |(position, check): (usize, &Check)| {
+        measure_of_data(experiment, &format!("checks[{position}].of"), check.of)
+    };
+    checks.flat_map(of).collect()
+}
+
+/// What is wrong with a measure at this place, beside the data that it is taken on.
+pub(crate) fn measure_of_data(experiment: &Experiment, place: &str, of: Measure) -> Vec<Mistake> {
+    if let Measure::EpochsTo { metric, split, .. } | Measure::StepsTo { metric, split, .. } = of {
+        return is_measured(experiment, place, metric, split);
+    }
+    let Measure::Metric { metric, split, at } = of else { return Vec::new() };
+    let mut found = is_measured(experiment, place, metric, split);
+    if let Moment::BestBy { metric, split } = at {
+        found.extend(is_measured(experiment, &format!("{place}.at"), metric, split));
+    }
+    let is_evaluated = experiment.evaluated().contains(&split);
+    if at == Moment::Epoch(0) && has_running(experiment, metric, split) && !is_evaluated {
+        found.push(Mistake::new(
+            format!("{place}.at"),
+            "the running training loss begins with epoch 1",
+            "name `Train` in `evaluate`, or an epoch from 1",
+        ));
     }
     found
 }
@@ -124,8 +126,9 @@ fn about(check: &Check) -> Vec<Mistake> {
     found
 }
 
-fn moments(experiment: &Experiment, check: &Check) -> Option<Mistake> {
-    if let Measure::Sharpness { at } = check.of {
+/// What is wrong with a measure by itself.
+pub(crate) fn measure_alone(experiment: &Experiment, of: Measure) -> Option<Mistake> {
+    if let Measure::Sharpness { at } = of {
         if !experiment.records(Quantity::Sharpness) {
             return Some(Mistake::new("of", "Sharpness is not recorded", "name it in `record`"));
         }
@@ -134,7 +137,7 @@ fn moments(experiment: &Experiment, check: &Check) -> Option<Mistake> {
         return (!holds).then(|| Mistake::new("of.at", message, "allowed: Epoch(0), Final"));
     }
     let epochs = experiment.train.epochs;
-    match check.of.moment() {
+    match of.moment() {
         Moment::Window(0) => Some(Mistake::new("of.at", "a window of 0 epochs", "allowed: from 1")),
         Moment::Epoch(epoch) | Moment::EachFrom(epoch) => {
             let epochs = epochs.filter(|&epochs| epoch > epochs)?;

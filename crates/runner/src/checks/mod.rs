@@ -15,7 +15,8 @@ use crate::metric::{At, Judge, Metric};
 
 pub use axis_value::AxisValue;
 pub use judge::{CellFinding, Finding, Interval, judge_checks};
-pub(crate) use mistakes::{alone, measured};
+pub(crate) use measure::value_of;
+pub(crate) use mistakes::{alone, measure_alone, measure_of_data, measured};
 
 /// One claim: what is measured, in which cells, over which seeds, and what must hold of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

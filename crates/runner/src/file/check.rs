@@ -14,6 +14,7 @@ use crate::axis::Axis;
 use crate::checks;
 use crate::data::{Dataset, RawTargets};
 use crate::experiment::{Experiment, Part, Quantity};
+use crate::gate;
 use crate::memory::{RELIEF, shortage_of};
 use crate::metric::{At, Metric};
 use crate::plan::LARGEST_PLAN;
@@ -33,6 +34,7 @@ pub(super) fn alone(experiment: &Experiment) -> Vec<Mistake> {
     found.extend(within("train", train(experiment)));
     found.extend(sweep(experiment));
     found.extend(checks::alone(experiment));
+    found.extend(gate::alone(experiment));
     if let Some(judge) = experiment.judge
         && let At::Window(0) = judge.at
     {
@@ -269,6 +271,7 @@ pub(super) fn with_data(
     found.extend(averages::mistakes(experiment, dataset));
     found.extend(measures(experiment, dataset, parts));
     found.extend(checks::measured(experiment));
+    found.extend(gate::of_data(experiment));
     found
 }
 

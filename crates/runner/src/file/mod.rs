@@ -159,7 +159,7 @@ fn read_text(path: &Path) -> Result<String, FileErrors> {
 pub fn has_checks(path: &Path) -> Result<bool, FileErrors> {
     let text = read_text(path)?;
     let Some(Node { kind: Kind::Fields(fields), .. }) = Node::scan(&text) else { return Ok(true) };
-    Ok(fields.iter().any(|field| &text[field.name.clone()] == "checks"))
+    Ok(fields.iter().any(|field| ["checks", "gate"].contains(&&text[field.name.clone()])))
 }
 
 impl Plan {

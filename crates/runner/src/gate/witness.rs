@@ -1,0 +1,221 @@
+//! The witness of a program: the first steps of each model in `f64`, whose last digits alone
+//! depend on the matrix product.
+//!
+//! A formula that is changed, however little it does to the end of a training, shows here at once;
+//! another kernel, sum order or number of threads does not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::axis::Axis;
+use crate::data::{Dataset, Prepared};
+use crate::experiment::{Experiment, Precision, Quantity};
+use crate::interruption::{Interrupted, Interruption};
+use crate::plan::Plan;
+use crate::train::Run;
+
+/// Steps from the initial weights.
+const FIRST_STEPS: u64 = 20;
+
+/// Steps around the first change of the rate beyond them: two before it, two after it.
+const AROUND: u64 = 2;
+
+/// Models of a plan that have a witness, at most; beyond, they are spread over its cells.
+const MOST_CELLS: usize = 8;
+
+/// Seeds of each: two tell whether the seed is listened to at all.
+const SEEDS: usize = 2;
+
+/// Relative difference that another matrix product may make. Twenty steps in `f64` differ by some
+/// 1e-15 at first, and by at most some 1e-12 at last.
+const TOLERANCE: f64 = 1e-9;
+
+/// The witness of one model and seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// The cell, in words.
+    pub cell: String,
+    /// The seed.
+    pub seed: u64,
+    /// The first steps, and those around the first change of the rate.
+    pub steps: Vec<WitnessStep>,
+    /// What was evaluated after them, in the order of the file's parts and metrics.
+    pub evaluated: Vec<Evaluated>,
+}
+
+/// One step: number from 1, then rate, loss before it, norm of the gradient, norm of the
+/// parameters after it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WitnessStep(pub u64, pub f64, pub f64, pub f64, pub f64);
+
+/// One evaluation: the measure, and its value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluated(pub String, pub f64);
+
+/// Where a witness first differs from another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Departure {
+    /// The cell, in words.
+    pub cell: String,
+    /// The seed.
+    pub seed: u64,
+    /// The step, from 1; none in what is evaluated after them.
+    pub step: Option<u64>,
+    /// What differs.
+    pub quantity: String,
+    /// Its value in the baseline.
+    pub before: f64,
+    /// Its value now.
+    pub now: f64,
+}
+
+/// The witnesses of a plan: of each of its cells, those that differ in the learning rate alone as
+/// one, by its middle value.
+///
+/// # Errors
+/// When it is interrupted, between two steps.
+pub fn witnesses(
+    plan: &Plan,
+    dataset: &Dataset,
+    interruption: &Interruption,
+) -> Result<Vec<Witness>, Interrupted> {
+    let seeds: Vec<u64> = (0..plan.experiment.seed_count().min(SEEDS))
+        .map(|index| plan.experiment.seed(index))
+        .collect();
+    let cells = cells(&plan.experiment);
+    let mut found = Vec::new();
+    for &seed in &seeds {
+        let (data, kind) = (&plan.experiment.data, plan.experiment.loss.target_kind());
+        let prepared = dataset.prepare(data, kind, seed);
+        for &cell in &cells {
+            let mut experiment = plan.experiment_at(cell);
+            experiment.train.precision = Precision::F64;
+            if !experiment.records(Quantity::GradientNorms) {
+                experiment.record.push(Quantity::GradientNorms);
+            }
+            let (steps, evaluated) = steps(&experiment, seed, &prepared, interruption)?;
+            found.push(Witness { cell: plan.cell_label(cell), seed, steps, evaluated });
+        }
+    }
+    Ok(found)
+}
+
+/// The cells at the middle of the axis of rates, as many as are looked at.
+fn cells(experiment: &Experiment) -> Vec<usize> {
+    let axes: Vec<_> = experiment.cell_axes().collect();
+    let is_middle = |cell: &usize| {
+        let indices = experiment.indices(*cell);
+        axes.iter()
+            .zip(indices)
+            .all(|(axis, index)| !matches!(axis, Axis::LearningRate(_)) || index == axis.len() / 2)
+    };
+    let all: Vec<usize> = (0..experiment.cell_count()).filter(is_middle).collect();
+    let count = all.len().min(MOST_CELLS);
+    (0..count).map(|place| all[place * all.len() / count]).collect()
+}
+
+fn steps(
+    experiment: &Experiment,
+    seed: u64,
+    data: &Prepared<f64>,
+    interruption: &Interruption,
+) -> Result<(Vec<WitnessStep>, Vec<Evaluated>), Interrupted> {
+    let mut run = Run::start(experiment, seed, data);
+    let mut order: Vec<u32> = (0..data.train.rows() as u32).collect();
+    let mut steps = Vec::new();
+    let total = run.last_step();
+    let mut stretch = |run: &mut Run<'_, f64>, until: u64| -> Result<(), Interrupted> {
+        while run.steps() < until {
+            let before = run.sums();
+            let at = run.steps();
+            // Ends after one step: the second call of `between` is in its place.
+            let mut calls = 0;
+            let one = run.train_epoch(&mut order, &mut |_| {
+                calls += 1;
+                if calls > 1 { Err(Interrupted) } else { interruption.check() }
+            });
+            if run.steps() == at {
+                return one.map(|_| ());
+            }
+            let now = run.sums();
+            let loss = (now.loss - before.loss) / (now.rows - before.rows) as f64;
+            let squares = now.gradient_norms.iter().zip(&before.gradient_norms);
+            let gradient = squares.map(|(now, before)| (now - before).powi(2)).sum::<f64>().sqrt();
+            steps.push(WitnessStep(at + 1, run.rate_at(at), loss, gradient, now.parameter_norm));
+            if matches!(one, Ok(Some(_))) {
+                break;
+            }
+        }
+        Ok(())
+    };
+    stretch(&mut run, FIRST_STEPS.min(total))?;
+    let is_change = |step: &u64| run.rate_at(*step) != run.rate_at(step - 1);
+    let change = (FIRST_STEPS + 1..total).find(is_change);
+    // A rate that changes at each step has shown it already.
+    let is_seen = (1..FIRST_STEPS.min(total)).any(|step| is_change(&step));
+    if let Some(change) = change.filter(|_| !is_seen) {
+        run.jump_to(change.saturating_sub(AROUND));
+        stretch(&mut run, (change + AROUND).min(total))?;
+    }
+    let measured = run.measure(interruption)?;
+    let evaluated = experiment.evaluated().iter().zip(&measured).flat_map(|(part, measured)| {
+        let loss = Evaluated(format!("{} loss", part.name()), measured.loss);
+        let metrics = experiment.metrics().iter().zip(&measured.metrics);
+        let named = metrics
+            .map(|(metric, &value)| Evaluated(format!("{} {}", part.name(), metric.name()), value));
+        std::iter::once(loss).chain(named)
+    });
+    Ok((steps, evaluated.collect()))
+}
+
+/// Where the witnesses first differ by more than a matrix product can make of them; by steps, so
+/// that the earliest is named. Witnesses of other cells or seeds differ in that.
+pub fn departure(before: &[Witness], now: &[Witness]) -> Option<Departure> {
+    let mut found: Option<Departure> = None;
+    for (before, now) in before.iter().zip(now) {
+        let candidate = first(before, now);
+        let order = |departure: &Departure| departure.step.unwrap_or(u64::MAX);
+        if let Some(candidate) = candidate
+            && found.as_ref().is_none_or(|found| order(&candidate) < order(found))
+        {
+            found = Some(candidate);
+        }
+    }
+    found
+}
+
+fn first(before: &Witness, now: &Witness) -> Option<Departure> {
+    let differs = |step: Option<u64>, quantity: &str, before: f64, value: f64| Departure {
+        cell: now.cell.clone(),
+        seed: now.seed,
+        step,
+        quantity: quantity.to_string(),
+        before,
+        now: value,
+    };
+    for (was, is) in before.steps.iter().zip(&now.steps) {
+        let quantities = [
+            ("number of the step", was.0 as f64, is.0 as f64),
+            ("learning rate", was.1, is.1),
+            ("loss", was.2, is.2),
+            ("norm of the gradient", was.3, is.3),
+            ("norm of the parameters", was.4, is.4),
+        ];
+        let differing = quantities.into_iter().find(|&(_, was, is)| !agree(was, is));
+        if let Some((quantity, was, value)) = differing {
+            return Some(differs(Some(is.0), quantity, was, value));
+        }
+    }
+    let lengths = (before.steps.len(), now.steps.len());
+    if lengths.0 != lengths.1 {
+        return Some(differs(None, "number of steps", lengths.0 as f64, lengths.1 as f64));
+    }
+    let pairs = before.evaluated.iter().zip(&now.evaluated);
+    let differing = pairs.into_iter().find(|(a, b)| a.0 != b.0 || !agree(a.1, b.1));
+    differing.map(|(a, b)| differs(None, &b.0, a.1, b.1))
+}
+
+fn agree(a: f64, b: f64) -> bool {
+    let both_lost = !a.is_finite() && !b.is_finite();
+    both_lost || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
+}
