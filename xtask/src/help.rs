@@ -8,7 +8,8 @@ Commands of gradus (built first; `cargo xtask COMMAND --help` tells more):
   run FILE.ron        train what is missing of an experiment and draw its report
   plan FILE.ron       list the runs, what is there and what is missing; trains nothing
   report NAME         draw the report again from what is stored
-  check [FILE.ron…]   train what is missing, hold the results against the files' claims
+  check [FILE.ron…]   train what is missing, hold the results against claims and baselines
+  accept FILE.ron…    write the baseline that check holds an experiment against
   gradcheck FILE.ron  check every gradient of a file's network by finite differences
   gradcheck --all     the same for every layer and loss there is
   status NAME         the plan against what is stored, and checkpoints of cut runs

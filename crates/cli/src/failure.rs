@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use gradus_report::ReportError;
 use gradus_runner::bench::SweepError;
+use gradus_runner::gate::BaselineError;
 use gradus_runner::sabotage::is_removed;
 use gradus_runner::{FileErrors, FolderError, StoreError, is_temporary};
 
@@ -87,6 +88,17 @@ impl From<FileErrors> for Failure {
         let plural = if errors.count == 1 { "mistake" } else { "mistakes" };
         let end = format!("{} {plural}; nothing was trained or written\n", errors.count);
         Self { message: errors.text + &end, code: 2 }
+    }
+}
+
+impl From<BaselineError> for Failure {
+    fn from(error: BaselineError) -> Self {
+        let code = match &error {
+            BaselineError::System { source, .. } => code_of(source),
+            BaselineError::WithoutValue { .. } => 1,
+            _ => 2,
+        };
+        Self { message: format!("error: {error}\n"), code }
     }
 }
 

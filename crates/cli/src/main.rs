@@ -4,6 +4,7 @@
 
 mod commands;
 mod failure;
+mod gating;
 mod output;
 mod signals;
 mod stored;
@@ -17,7 +18,8 @@ use clap::{Args, Parser, Subcommand};
 use gradus_runner::sabotage::is_removed;
 
 use commands::{
-    bench, check, doctor, explain, forget, gradcheck, plan, report, run, status, verify, weights,
+    accept, bench, check, doctor, explain, forget, gradcheck, plan, report, run, status, verify,
+    weights,
 };
 use failure::Failure;
 use output::print;
@@ -45,6 +47,9 @@ enum Command {
     /// Trains what is missing of experiments and holds their results against their claims.
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckCommand),
+    /// Trains an experiment's seeds and writes the baseline that `check` holds it against.
+    #[command(after_help = accept::EXAMPLES)]
+    Accept(accept::AcceptCommand),
     /// Holds every gradient of an experiment, or of the whole catalogue, against finite differences.
     #[command(
         after_help = "Examples:\n  cargo xtask gradcheck experiments/sweep.ron\n  cargo xtask gradcheck --all"
@@ -114,6 +119,7 @@ fn main() -> ExitCode {
         Command::Plan(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Check(command) => command.run(&signals),
+        Command::Accept(command) => command.run(&signals),
         Command::Gradcheck(command) => command.run(),
         Command::Verify(command) => command.run(&signals),
         Command::Explain(command) => command.run(),

@@ -17,6 +17,8 @@ pub(crate) struct Training<'a> {
     pub(crate) jobs: Option<u16>,
     /// Only the run whose key begins so.
     pub(crate) only: Option<&'a str>,
+    /// Only the runs of so many first seeds.
+    pub(crate) seeds: Option<usize>,
     /// Takes records with another stamp as they are.
     pub(crate) accept_stamp: bool,
     /// Time between two checkpoints of a run; none are written with 0.
@@ -30,7 +32,7 @@ impl Training<'_> {
     pub(crate) fn train(
         self,
         plan: &Plan,
-        dataset: Dataset,
+        dataset: Cow<'_, Dataset>,
         folder: &mut Folder,
         stamp: &str,
     ) -> Result<Tally, Failure> {
@@ -44,7 +46,7 @@ impl Training<'_> {
         let interruption = &self.signals.interruption;
         let checkpoint_every = self.checkpoint_every;
         let work = Work { plan, positions: &missing, stamp, jobs, checkpoint_every, interruption };
-        let tally = train_runs(work, Cow::Owned(dataset), &mut folder.store)?;
+        let tally = train_runs(work, dataset, &mut folder.store)?;
         if tally.doubles > 0 {
             say(&format!(
                 "{} runs were trained by another process too, with equal bits",
@@ -61,8 +63,12 @@ impl Training<'_> {
 
     fn missing(&self, plan: &Plan, folder: &Folder, stamp: &str) -> Result<Vec<usize>, Failure> {
         let keys = &plan.keys;
-        let is_wanted =
-            |position: &usize| self.only.is_none_or(|only| keys[*position].starts_with(only));
+        // The plan goes seed after seed.
+        let per_seed = keys.len() / plan.experiment.seed_count();
+        let end = self.seeds.map_or(keys.len(), |seeds| seeds * per_seed);
+        let is_wanted = |position: &usize| {
+            *position < end && self.only.is_none_or(|only| keys[*position].starts_with(only))
+        };
         let presence = folder.store.presence(plan, stamp)?;
         let is_missing = |position: &usize| match presence[*position] {
             Presence::Here => false,

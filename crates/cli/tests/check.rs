@@ -222,7 +222,7 @@ fn a_bound_that_moves_trains_nothing() {
     let keys = |value: &Value| -> Vec<String> {
         value.as_object().expect("an object").keys().cloned().collect()
     };
-    assert_eq!(keys(&second), ["checked", "skipped"]);
+    assert_eq!(keys(&second), ["checked", "gates", "skipped"]);
     let case = &second["checked"][0];
     assert_eq!(keys(case), ["file", "findings", "name", "runs", "seconds", "trained"]);
     let finding = &case["findings"][0];
@@ -275,7 +275,7 @@ fn without_files_every_experiment_with_claims_is_checked() {
     assert!(table.ends_with("1 claim: 1 held, 0 failed; 1 file skipped\n"), "{table}");
     assert!(!table.contains("silent"), "{table}");
     let (code, _, errors) = said(&files, &["check", "experiments/silent.ron"]);
-    assert!(code == 2 && errors.contains("claims nothing; add"), "{errors}");
+    assert!(code == 2 && errors.contains("claims nothing and has no baseline; add"), "{errors}");
     let (code, _, errors) = said(&[], &["check"]);
     assert!(code == 2 && errors.contains("name the files to check"), "{errors}");
 }

@@ -193,7 +193,7 @@ fn line(experiment: &Experiment, finding: &Finding) -> CheckLine {
     }
 }
 
-fn measure(measure: Measure) -> String {
+pub(crate) fn measure(measure: Measure) -> String {
     match measure {
         Measure::Judged => "what is judged".to_string(),
         Measure::Metric { metric, split, at } => {
@@ -210,6 +210,12 @@ fn measure(measure: Measure) -> String {
         Measure::Diverged => "share of runs that diverged".to_string(),
         Measure::Stalled => "share of runs that stalled".to_string(),
     }
+}
+
+/// What [`measure`] says of a metric, without its moment: `test loss`.
+pub(crate) fn without_moment(words: &str) -> &str {
+    let end = [" at ", " over ", " after "].iter().filter_map(|start| words.find(start)).min();
+    &words[..end.unwrap_or(words.len())]
 }
 
 fn quantity(metric: Metric, split: Part) -> String {

@@ -334,9 +334,9 @@ mod tests {
         };
         assert_eq!(keys(&value), ["growth", "matrix_product", "measured"]);
         let expected = [
-            "full_floor_samples_per_s",
             "floor_fraction",
             "floor_samples_per_s",
+            "full_floor_samples_per_s",
             "max",
             "min",
             "samples_per_s",

@@ -1,18 +1,26 @@
-//! `check`: train what is missing, hold the results against the claims of their files.
+//! `check`: train what is missing, hold the results against the claims of their files and their
+//! baselines.
 
-use std::fs;
+use std::borrow::Cow;
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use gradus_report::{CheckedCase, results_page};
+use gradus_report::{CheckedCase, GateCase, gate_page, junit, results_page};
+use gradus_runner::data::Dataset;
+use gradus_runner::gate::{Baseline, BaselineError};
 use gradus_runner::{
-    CHECKPOINT_EVERY, File, Finding, Folder, Interval, Results, has_checks, judge_checks, stamp,
+    CHECKPOINT_EVERY, File, Finding, Folder, Interval, Plan, Results, has_checks, judge_checks,
+    stamp,
 };
 use serde_json::{Value, json};
 
 use crate::ResultsPlace;
 use crate::failure::Failure;
+use crate::gating::{BASELINES, Gated, Gating};
 use crate::output::{counted, exit, json_number, print, print_json, say, write_file};
 use crate::signals::Signals;
 use crate::training::Training;
@@ -22,11 +30,14 @@ Examples:
   cargo xtask check experiments/article.ron
   cargo xtask check --expect-skips 0
   cargo xtask check --write docs/RESULTS.md experiments/published/*.ron
-Exit codes: 0 every claim holds; 1 one fails, or --expect-skips says another number; 2 a wrong file.";
+  cargo xtask check --junit check.xml experiments/guarded/*.ron
+Where GITHUB_STEP_SUMMARY names a file, a page of Markdown is added to it.
+Exit codes: 0 every claim and baseline holds; 1 one fails, or --expect-skips says another number;
+2 a wrong file or baseline.";
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckCommand {
-    /// The experiment files; when none is given, every one in `experiments` that has claims.
+    /// The experiment files; when none is given, every one in `experiments` with claims or a gate.
     files: Vec<PathBuf>,
     /// The folder in which paths of a file that lead into `data/` are looked for.
     #[arg(long, value_name = "DIR")]
@@ -36,6 +47,9 @@ pub(crate) struct CheckCommand {
     /// Runs that are trained at the same time; by default one a core. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// The folder of baselines.
+    #[arg(long, value_name = "DIR", default_value = BASELINES)]
+    baselines: PathBuf,
     /// Takes records that another engine, matrix product or machine made as they are.
     #[arg(long)]
     accept_stamp: bool,
@@ -45,12 +59,16 @@ pub(crate) struct CheckCommand {
     /// Writes published values and ours, side by side, to this file.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Writes the verdicts as JUnit's XML to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 /// Every file in one of three ways.
 #[derive(Default)]
 struct Outcome {
     checked: Vec<Checked>,
+    gated: Vec<Gated>,
     /// Files whose data is not here, with what is said of them.
     skipped: Vec<(PathBuf, String)>,
     refused: Option<Failure>,
@@ -61,6 +79,15 @@ struct Checked {
     case: CheckedCase,
     findings: Vec<Finding>,
     trained: usize,
+}
+
+impl Outcome {
+    fn cases(&self) -> (Vec<CheckedCase>, Vec<GateCase>, Vec<String>) {
+        let claims = self.checked.iter().map(|checked| checked.case.clone());
+        let gates = self.gated.iter().map(|gated| gated.case.clone());
+        let skipped = self.skipped.iter().map(|(path, _)| path.display().to_string());
+        (claims.collect(), gates.collect(), skipped.collect())
+    }
 }
 
 impl CheckCommand {
@@ -82,6 +109,7 @@ impl CheckCommand {
         let lines = || outcome.checked.iter().flat_map(|checked| &checked.case.lines);
         let (all, held) = (lines().count(), lines().filter(|line| line.holds).count());
         let n_skipped = outcome.skipped.len();
+        let n_failing = outcome.gated.iter().filter(|gated| gated.case.fails).count();
         if self.results.json {
             print_json(&as_json(&outcome))?;
         } else {
@@ -90,8 +118,18 @@ impl CheckCommand {
             }
             let claims = counted(all, "claim");
             let skipped = counted(n_skipped, "file");
-            print(&format!("{claims}: {held} held, {} failed; {skipped} skipped\n", all - held))?;
+            let failed = all - held;
+            let baselines = match (outcome.gated.len(), n_failing) {
+                (0, _) => String::new(),
+                (n, failing) => {
+                    let passed = n - failing;
+                    format!("; {}: {passed} passed, {failing} failed", counted(n, "baseline"))
+                }
+            };
+            let line = format!("{claims}: {held} held, {failed} failed{baselines}");
+            print(&format!("{line}; {skipped} skipped\n"))?;
         }
+        self.tell_others(&outcome)?;
         if let Some(refused) = outcome.refused {
             return Err(refused);
         }
@@ -103,7 +141,7 @@ impl CheckCommand {
         if let Some(page) = &self.write {
             write(page, &files, &outcome)?;
         }
-        Ok(exit(held < all || !is_expected))
+        Ok(exit(held < all || n_failing > 0 || !is_expected))
     }
 
     fn check(&self, path: &Path, signals: &Signals, outcome: &mut Outcome) -> Result<(), Failure> {
@@ -114,27 +152,87 @@ impl CheckCommand {
             }
             read => read?,
         };
-        if file.plan.experiment.checks.is_empty() {
+        let File { plan, dataset, .. } = file;
+        let experiment = &plan.experiment;
+        if experiment.checks.is_empty() && experiment.gate.is_none() {
             return Err(Failure::usage(format!(
-                "{}: it claims nothing; add what its results must show, such as `checks: [(claim: \
-                 Above(0.9), source: \"…\")]`",
+                "{}: it claims nothing and has no baseline; add what its results must show, such as \
+                 `checks: [(claim: Above(0.9), source: \"…\")]`, or \
+                 `gate: (margins: [(margin: 0.01)])` and then `cargo xtask accept {0}`",
                 path.display()
             )));
         }
-        let mut folder = Folder::take(&self.results.out, &file.plan)?;
+        self.gate(path, &plan, &dataset, signals, outcome)?;
+        if !experiment.checks.is_empty() {
+            self.claims(path, &plan, dataset, signals, outcome)?;
+        }
+        Ok(())
+    }
+
+    /// Holds the runs against the baseline, where the file has a gate.
+    fn gate(
+        &self,
+        path: &Path,
+        plan: &Plan,
+        dataset: &Dataset,
+        signals: &Signals,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let name = &plan.experiment.name;
+        let place = Baseline::path(&self.baselines, name);
+        let baseline = Baseline::read(&place)?;
+        let Some(gate) = &plan.experiment.gate else {
+            return match baseline {
+                Some(_) => Err(Failure::usage(format!(
+                    "{}: a baseline of {}, which has no `gate` any more; add the gate, or remove \
+                     the baseline",
+                    place.display(),
+                    path.display()
+                ))),
+                None => Ok(()),
+            };
+        };
+        let missing = || BaselineError::Missing { path: place.clone(), file: path.to_path_buf() };
+        let baseline = baseline.ok_or_else(missing)?;
+        baseline.fits(plan, &place)?;
+        say(&format!("{}: baseline of {}", path.display(), counted(plan.len(), "run")));
+        let mut gating = Gating::take(&self.results.out, plan, dataset, self.jobs, signals)?;
+        let (comparison, picture) = gating.compare(&baseline)?;
+        let case = GateCase::new(&path.display().to_string(), name, gate, &comparison);
+        if !self.results.json {
+            print(&case.table())?;
+            if let Some(picture) = &picture {
+                print(&format!("  what moved: {}\n", picture.display()))?;
+            }
+            print("\n")?;
+        }
+        outcome.gated.push(Gated { case, comparison, picture });
+        Ok(())
+    }
+
+    /// Holds the results against the claims of the file.
+    fn claims(
+        &self,
+        path: &Path,
+        plan: &Plan,
+        dataset: Dataset,
+        signals: &Signals,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let mut folder = Folder::take(&self.results.out, plan)?;
         let stamp = stamp();
         let (jobs, accept_stamp) = (self.jobs, self.accept_stamp);
         let training = Training {
             jobs,
             only: None,
+            seeds: None,
             accept_stamp,
             checkpoint_every: CHECKPOINT_EVERY,
             signals,
         };
-        say(&format!("{}: {}", path.display(), counted(file.plan.len(), "run")));
-        let File { plan, dataset, .. } = file;
-        let tally = training.train(&plan, dataset, &mut folder, &stamp)?;
-        let results: Results = folder.store.results(&plan, &stamp)?;
+        say(&format!("{}: {}", path.display(), counted(plan.len(), "run")));
+        let tally = training.train(plan, Cow::Owned(dataset), &mut folder, &stamp)?;
+        let results: Results = folder.store.results(plan, &stamp)?;
         let findings = judge_checks(&results);
         let case = CheckedCase::new(&path.display().to_string(), &results, &findings);
         if !self.results.json {
@@ -143,9 +241,25 @@ impl CheckCommand {
         outcome.checked.push(Checked { case, findings, trained: tally.written });
         Ok(())
     }
+
+    /// The verdicts for who does not read the terminal: JUnit's XML, and the page of a CI's step.
+    fn tell_others(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let (claims, gates, skipped) = outcome.cases();
+        if let Some(path) = &self.junit {
+            write_file(path, junit(&claims, &gates, &skipped).as_bytes())?;
+        }
+        if let Some(path) = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+            let path = PathBuf::from(path);
+            let page = gate_page(&claims, &gates, &skipped);
+            let opened = OpenOptions::new().create(true).append(true).open(&path);
+            let written = opened.and_then(|mut file| file.write_all(page.as_bytes()));
+            written.map_err(|error| Failure::unwritten(&path, &error))?;
+        }
+        Ok(())
+    }
 }
 
-/// The experiments of the project that have claims, in order.
+/// The experiments of the project that have claims or a gate, in order.
 fn with_checks() -> Result<Vec<PathBuf>, Failure> {
     let top = Path::new("experiments");
     let mut found = Vec::new();
@@ -161,7 +275,9 @@ fn with_checks() -> Result<Vec<PathBuf>, Failure> {
         }
     }
     if chosen.is_empty() {
-        return Err(Failure::usage("experiments: no file there has `checks`; name one that has"));
+        return Err(Failure::usage(
+            "experiments: no file there has `checks` or a `gate`; name one that has",
+        ));
     }
     Ok(chosen)
 }
@@ -257,5 +373,9 @@ fn as_json(outcome: &Outcome) -> Value {
         })
     });
     let skipped = outcome.skipped.iter().map(|(path, why)| json!({ "file": path, "why": why }));
-    json!({ "checked": checked.collect::<Vec<_>>(), "skipped": skipped.collect::<Vec<_>>() })
+    json!({
+        "checked": checked.collect::<Vec<_>>(),
+        "gates": outcome.gated.iter().map(Gated::as_json).collect::<Vec<_>>(),
+        "skipped": skipped.collect::<Vec<_>>(),
+    })
 }

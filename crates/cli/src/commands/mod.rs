@@ -4,6 +4,7 @@ pub(crate) mod run;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod check;
+pub(crate) mod accept;
 pub(crate) mod gradcheck;
 mod gradient_table;
 pub(crate) mod doctor;

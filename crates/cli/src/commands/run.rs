@@ -1,5 +1,6 @@
 //! `run`: train what is missing, draw the report, print the verdict.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -46,11 +47,12 @@ impl Run {
         let training = Training {
             jobs: self.jobs,
             only: self.only.as_deref(),
+            seeds: None,
             accept_stamp: self.accept_stamp,
             checkpoint_every: self.checkpoint_every,
             signals,
         };
-        let tally = training.train(&plan, dataset, &mut folder, &stamp)?;
+        let tally = training.train(&plan, Cow::Owned(dataset), &mut folder, &stamp)?;
         let outcomes = counts(&folder.store.outcomes(&plan, &stamp)?);
         let report = if self.no_report {
             None

@@ -11,6 +11,7 @@ mod curves;
 pub(crate) mod gradients;
 mod accuracy;
 pub(crate) mod growth;
+pub(crate) mod moved;
 
 use crate::canvas::Canvas;
 use crate::cells::Survey;

@@ -1,0 +1,133 @@
+//! `accept`: write the baseline that `check` holds an experiment against.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use gradus_report::{changes, unresolved};
+use gradus_runner::File;
+use gradus_runner::gate::Baseline;
+
+use crate::ResultsPlace;
+use crate::failure::Failure;
+use crate::gating::{BASELINES, Gating, without_gate};
+use crate::output::{counted, print, print_json, say};
+use crate::signals::Signals;
+use serde_json::{Value, json};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  cargo xtask accept experiments/guarded/digits.ron
+  cargo xtask accept --yes experiments/guarded/*.ron
+Trains every seed of the file's sweep, shows what changes, asks, and writes NAME.ron, to be reviewed
+and committed with what changed it.
+Exit codes: 0 written, or nothing to change; 1 a margin is below what the seeds can resolve, or a
+run has no value; 2 a wrong file, or nobody to ask.";
+
+#[derive(Debug, Args)]
+pub(crate) struct AcceptCommand {
+    /// The experiment files, each with a `gate`.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The folder in which paths of a file that lead into `data/` are looked for.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The folder of baselines.
+    #[arg(long, value_name = "DIR", default_value = BASELINES)]
+    baselines: PathBuf,
+    #[command(flatten)]
+    results: ResultsPlace,
+    /// Runs that are trained at the same time; by default one a core. Results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Writes without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl AcceptCommand {
+    pub(crate) fn run(self, signals: &Signals) -> Result<ExitCode, Failure> {
+        let mut said = Vec::new();
+        let mut is_refused = false;
+        for file in &self.files {
+            let (written, document) = self.accept(file, signals)?;
+            is_refused |= !written;
+            said.push(document);
+        }
+        if self.results.json {
+            print_json(&json!({ "accepted": said }))?;
+        }
+        Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// Whether the baseline stands as the results are, and what is said of it to scripts.
+    fn accept(&self, path: &Path, signals: &Signals) -> Result<(bool, Value), Failure> {
+        let File { plan, dataset, .. } = File::read(path, self.data.as_deref())?;
+        if plan.experiment.gate.is_none() {
+            return Err(without_gate(path));
+        }
+        let place = Baseline::path(&self.baselines, &plan.experiment.name);
+        say(&format!("{}: {}", path.display(), counted(plan.len(), "run")));
+        let mut gating = Gating::take(&self.results.out, &plan, &dataset, self.jobs, signals)?;
+        let new = gating.baseline()?;
+        let unresolved = unresolved(&new);
+        if !unresolved.is_empty() {
+            let lines = unresolved.join("\n  ");
+            say(&format!(
+                "error: {}: margins below what {} can resolve (a change of one margin found in 90 \
+                 % of checks, none found without a change in 99.9 %):\n  {lines}\nraise `seeds` of \
+                 the sweep, or the margins of the gate; nothing was written",
+                path.display(),
+                counted(new.seeds.len(), "seed")
+            ));
+            let document = json!({ "file": path, "written": false, "unresolved": unresolved });
+            return Ok((false, document));
+        }
+        let old = self.old(&place)?;
+        let changes = old.as_ref().map(|old| changes(old, &new));
+        let lines = match &changes {
+            None => vec!["a first baseline".to_string()],
+            Some(changes) => changes.clone(),
+        };
+        let is_new = !lines.is_empty();
+        if !self.results.json {
+            let head = format!("{}: ", place.display());
+            let what = if is_new { lines.join("\n  ") } else { "nothing changes".to_string() };
+            print(&format!("{head}{what}\n"))?;
+        }
+        if is_new && !self.yes && !is_agreed(&place)? {
+            say("not written");
+            return Ok((false, json!({ "file": path, "written": false, "changes": lines })));
+        }
+        if is_new {
+            new.write(&place)?;
+        }
+        Ok((true, json!({ "file": path, "written": is_new, "changes": lines, "to": place })))
+    }
+
+    /// The baseline that is there; one that cannot be read is said, and replaced.
+    fn old(&self, place: &Path) -> Result<Option<Baseline>, Failure> {
+        match Baseline::read(place) {
+            Err(error) if error.is_about_content() => {
+                say(&format!("warning: {error}"));
+                Ok(None)
+            }
+            read => Ok(read?),
+        }
+    }
+}
+
+fn is_agreed(place: &Path) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage(format!(
+            "{}: nobody to ask whether it may be written; --yes writes without asking",
+            place.display()
+        )));
+    }
+    let mut answer = String::new();
+    let asked = write!(io::stderr(), "write it? [y/N] ");
+    let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
+    read.map_err(|error| Failure::usage(format!("no answer: {error}")))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

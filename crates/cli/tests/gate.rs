@@ -1,0 +1,396 @@
+//! `accept` and `check` against a baseline, from outside: the project's own baselines hold, on other
+//! kernels too; every verdict and every refusal can be had, and says what it must.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use gradus_runner::gate::Baseline;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A quick experiment whose seeds resolve its margins.
+const QUICK: &str = r#"// Is it as it was?
+(
+    name: "quick",
+    data: (source: Iris, split: (validation: 0.2), inputs: Standardize),
+    model: [Dense(8), Tanh, Dense(3)],
+    loss: CrossEntropy,
+    optimizer: (chain: [Momentum(0.9)], learning_rate: 0.05, schedule: Step(every: 3.0, factor: 0.5)),
+    train: (epochs: 6, batch: 16),
+    sweep: (axes: [LearningRate(List([0.02, 0.05]))], seeds: 12),
+    gate: (margins: [(margin: MARGIN)]REACTIONS),
+)
+"#;
+
+const MARGIN: f64 = 0.4;
+
+fn quick(reactions: &str) -> String {
+    QUICK.replace("MARGIN", &MARGIN.to_string()).replace("REACTIONS", reactions)
+}
+
+/// A folder with the file, in which commands are given.
+struct Place(TempDir);
+
+impl Place {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("quick.ron"), text).expect("it is writable");
+        Self(folder)
+    }
+
+    /// With the baseline that it has by itself.
+    fn accepted(text: &str) -> Self {
+        let place = Self::new(text);
+        let (code, _, messages) = place.gradus(&["accept", "--yes", "quick.ron"]);
+        assert_eq!(code, 0, "{messages}");
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn baseline_path(&self) -> PathBuf {
+        self.path("results/baselines/quick.ron")
+    }
+
+    /// Changes the baseline as another program would have written it.
+    fn change(&self, change: impl FnOnce(&mut Baseline)) {
+        let path = self.baseline_path();
+        let mut baseline = Baseline::read(&path).expect("it is whole").expect("it is there");
+        change(&mut baseline);
+        baseline.write(&path).expect("it is writable");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command.env_remove("GITHUB_STEP_SUMMARY");
+        command
+    }
+
+    fn gradus(&self, arguments: &[&str]) -> (i32, String, String) {
+        answer(&self.command(arguments).output().expect("the program starts"))
+    }
+
+    fn check(&self) -> (i32, String, String) {
+        self.gradus(&["check", "quick.ron"])
+    }
+
+    fn check_json(&self) -> (i32, Value) {
+        let (code, results, messages) = self.gradus(&["check", "quick.ron", "--json"]);
+        let value: Value = serde_json::from_str(&results).unwrap_or_else(|_| panic!("{messages}"));
+        (code, value["gates"][0].clone())
+    }
+}
+
+fn answer(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+/// Bits can no longer be compared, so that the other instruments are asked.
+fn of_another_stamp(baseline: &mut Baseline) {
+    baseline.stamp = "another machine".to_string();
+}
+
+/// Moves what the baseline holds of one cell by so many margins.
+fn moved(baseline: &mut Baseline, cell: usize, margins: f64) {
+    of_another_stamp(baseline);
+    let figure = &mut baseline.cells[cell].figures[0];
+    figure.values.iter_mut().for_each(|value| *value += margins * MARGIN);
+}
+
+#[test]
+fn equal_bits_pass_at_once_and_other_bits_by_witness_and_seeds() {
+    let place = Place::accepted(&quick(""));
+    let (code, results, messages) = place.check();
+    assert_eq!(code, 0, "{results}{messages}");
+    assert!(results.contains("passes: the bits of the baseline (the first 8 of 12 seeds)"));
+    // Nothing is trained twice by the same program.
+    let (_, _, messages) = place.check();
+    assert!(!messages.contains("training"), "{messages}");
+    place.change(of_another_stamp);
+    let (code, gate) = place.check_json();
+    assert_eq!((code, &gate["changed"], &gate["same_bits"]), (0, &Value::Null, &false.into()));
+    let figures = gate["figures"].as_array().expect("they are listed");
+    assert_eq!(figures.len(), 4);
+    assert!(figures.iter().all(|figure| figure["verdict"] == "equivalent"), "{gate}");
+    assert!(figures[0]["values"]["smallest_shown"].as_f64().expect("a number") > 0.0);
+}
+
+#[test]
+fn a_changed_formula_is_named_with_its_first_step_however_little_it_does() {
+    let place = Place::accepted(&quick(""));
+    // What another matrix product does is let through.
+    place.change(|baseline| {
+        of_another_stamp(baseline);
+        baseline.witness[0].steps[2].2 *= 1.0 + 1e-12;
+    });
+    assert_eq!(place.check().0, 0);
+    place.change(|baseline| baseline.witness[0].steps[2].2 *= 1.0 + 1e-8);
+    let (code, results, _) = place.check();
+    assert_eq!(code, 1, "{results}");
+    assert!(results.contains("FAILS: changed: loss of step 3 (seed 0"), "{results}");
+    let (_, gate) = place.check_json();
+    assert_eq!((&gate["changed"]["step"], &gate["passes"]), (&3.into(), &false.into()));
+    // The file may say that formulas are meant to change: the seeds decide then.
+    fs::write(place.path("quick.ron"), quick(", changed: Pass")).expect("it is writable");
+    let (code, results, _) = place.check();
+    assert_eq!(code, 0, "{results}");
+    assert!(results.contains("changed: loss of step 3"), "{results}");
+}
+
+#[test]
+fn the_witness_reaches_across_the_first_change_of_the_rate_and_into_evaluation() {
+    let place = Place::accepted(&quick(""));
+    let baseline = Baseline::read(&place.baseline_path()).expect("whole").expect("there");
+    // 120 rows make 8 steps an epoch: the rate falls behind step 24.
+    let steps: Vec<u64> = baseline.witness[0].steps.iter().map(|step| step.0).collect();
+    let expected: Vec<u64> = (1..=20).chain(23..=26).collect();
+    assert_eq!(steps, expected);
+    let rates: Vec<f64> = baseline.witness[0].steps.iter().map(|step| step.1).collect();
+    assert!(rates[21] > rates[22], "{rates:?}");
+    assert_eq!(baseline.witness.len(), 2, "two seeds of the middle rate");
+    place.change(|baseline| {
+        of_another_stamp(baseline);
+        baseline.witness[1].evaluated[0].1 *= 1.0 + 1e-6;
+    });
+    let (code, results, _) = place.check();
+    assert_eq!(code, 1);
+    assert!(results.contains("validation loss after the first steps (seed 1"), "{results}");
+}
+
+#[test]
+fn worse_fails_and_better_passes_and_both_are_drawn() {
+    for (margins, verdict, expected) in [(-1.2, "worse", 1), (1.2, "better", 0)] {
+        let place = Place::accepted(&quick(""));
+        place.change(|baseline| moved(baseline, 1, margins));
+        let (code, gate) = place.check_json();
+        let verdicts: Vec<&Value> = gate["figures"]
+            .as_array()
+            .expect("they are listed")
+            .iter()
+            .map(|figure| &figure["verdict"])
+            .collect();
+        assert_eq!(code, expected, "{gate}");
+        assert_eq!(verdicts, ["equivalent", "equivalent", verdict, "equivalent"]);
+        let estimate = gate["figures"][2]["values"]["estimate"].as_f64().expect("a number");
+        assert!((estimate + margins * MARGIN).abs() < 1e-3, "{estimate}");
+        let picture = place.path(gate["picture"].as_str().expect("it is drawn"));
+        let bytes = fs::read(picture).expect("it is there");
+        assert!(bytes.starts_with(b"\x89PNG"));
+    }
+}
+
+#[test]
+fn slower_with_an_equal_end_is_found() {
+    let place = Place::accepted(&quick(""));
+    place.change(|baseline| {
+        of_another_stamp(baseline);
+        let course = &mut baseline.cells[0].figures[1];
+        assert!(course.figure.course);
+        course.values.iter_mut().for_each(|value| *value -= 1.2 * MARGIN);
+    });
+    let (code, results, _) = place.check();
+    assert_eq!(code, 1, "{results}");
+    let line = results.lines().find(|line| line.contains("WORSE")).expect("it is found");
+    assert!(line.contains("validation loss, mean over all epochs"), "{line}");
+}
+
+#[test]
+fn what_seeds_cannot_tell_takes_further_seeds_and_then_fails_unless_the_file_lets_it_pass() {
+    let noisy = |baseline: &mut Baseline| {
+        of_another_stamp(baseline);
+        let values = &mut baseline.cells[0].figures[0].values;
+        for (seed, value) in values.iter_mut().enumerate() {
+            *value += if seed % 2 == 0 { 2.0 } else { -2.0 } * MARGIN;
+        }
+    };
+    for (reactions, expected) in [("", 1), (", undecided: Pass", 0)] {
+        let place = Place::accepted(&quick(reactions));
+        place.change(noisy);
+        let (code, results, messages) = place.check();
+        assert_eq!(code, expected, "{results}");
+        assert!(messages.contains("undecided by 8 seeds; taking 12"), "{messages}");
+        assert!(results.contains("1 undecided, 3 equivalent (12 seeds)"), "{results}");
+    }
+}
+
+#[test]
+fn diverged_runs_have_verdicts_and_a_missing_value_fails() {
+    let place = Place::accepted(&quick(""));
+    place.change(|baseline| {
+        of_another_stamp(baseline);
+        for figure in &mut baseline.cells[0].figures {
+            figure.values.fill(f64::INFINITY);
+        }
+    });
+    let (code, results, _) = place.check();
+    assert_eq!(code, 0, "fewer diverge than before: {results}");
+    assert!(results.contains("2 better"), "{results}");
+    assert!(results.contains("12 of 12 diverged") || results.contains("8 of 8 diverged before"));
+}
+
+#[test]
+fn verdicts_go_to_junit_and_to_the_page_of_a_ci_step() {
+    let place = Place::accepted(&quick(""));
+    place.change(|baseline| moved(baseline, 0, -1.2));
+    let page = place.path("summary.md");
+    let mut command = place.command(&["check", "quick.ron", "--junit", "out.xml"]);
+    let (code, _, messages) =
+        answer(&command.env("GITHUB_STEP_SUMMARY", &page).output().expect("it starts"));
+    assert_eq!(code, 1, "{messages}");
+    let xml = fs::read_to_string(place.path("out.xml")).expect("it is written");
+    for part in ["<testsuites name=\"gradus check\" tests=\"5\"", "failures=\"2\"", "worse: "] {
+        assert!(xml.contains(part), "{part}: {xml}");
+    }
+    let page = fs::read_to_string(page).expect("it is written");
+    for part in ["baseline **fails**", "| **worse** | validation loss at the end |"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[test]
+fn a_margin_below_what_the_seeds_resolve_is_refused_with_the_seeds_that_would_do() {
+    let place = Place::new(&QUICK.replace("MARGIN", "0.1").replace("REACTIONS", ""));
+    let (code, _, messages) = place.gradus(&["accept", "--yes", "quick.ron"]);
+    assert_eq!(code, 1, "{messages}");
+    assert!(messages.contains("margin 0.1; these seeds resolve"), "{messages}");
+    assert!(messages.contains("seeds would do"), "{messages}");
+    assert!(!place.baseline_path().exists());
+}
+
+#[test]
+fn accept_shows_what_changes_and_asks() {
+    let place = Place::accepted(&quick(""));
+    let (code, results, _) = place.gradus(&["accept", "quick.ron"]);
+    assert_eq!(code, 0, "nothing to ask for");
+    assert!(results.contains("nothing changes"), "{results}");
+    place.change(|baseline| {
+        moved(baseline, 0, -1.0);
+        baseline.witness[0].steps[0].3 *= 2.0;
+    });
+    let before = fs::read(place.baseline_path()).expect("it is there");
+    let (code, results, messages) = place.gradus(&["accept", "quick.ron"]);
+    assert_eq!(code, 2, "nobody to ask: {messages}");
+    assert!(messages.contains("--yes"), "{messages}");
+    assert_eq!(fs::read(place.baseline_path()).expect("it is there"), before);
+    for part in [
+        "was another machine",
+        "witness: norm of the gradient of step 1 (seed 0",
+        "learning rate 0.02: validation loss at the end: mean ",
+        "(1 margins)",
+    ] {
+        assert!(results.contains(part), "{part}: {results}");
+    }
+    assert_eq!(place.gradus(&["accept", "--yes", "quick.ron"]).0, 0);
+    assert_eq!(place.check().0, 0);
+}
+
+#[test]
+fn a_baseline_is_the_same_bytes_whenever_it_is_made() {
+    let read = || fs::read(Place::accepted(&quick("")).baseline_path()).expect("it is there");
+    let first = read();
+    assert_eq!(first, read());
+    let longest = first.split(|&byte| byte == b'\n').map(<[u8]>::len).max();
+    assert!(longest.is_some_and(|length| length < 600), "{longest:?}");
+}
+
+#[test]
+fn baselines_that_cannot_be_held_against_are_named_and_refused() {
+    let text = quick("");
+    let refused = |place: &Place, parts: &[&str]| {
+        let (code, results, messages) = place.check();
+        assert_eq!(code, 2, "{results}{messages}");
+        for part in parts {
+            assert!(messages.contains(part), "{part}: {messages}");
+        }
+    };
+    refused(&Place::new(&text), &["quick.ron: no baseline", "cargo xtask accept quick.ron"]);
+    let end = text.find("    gate:").expect("it has one");
+    let bare = format!("{})\n", &text[..end]);
+    refused(&Place::new(&bare), &["claims nothing and has no baseline", "`gate: (margins"]);
+    let place = Place::accepted(&text);
+    fs::write(place.path("quick.ron"), &bare).expect("it is writable");
+    refused(&place, &["claims nothing"]);
+    for (change, what) in [
+        (("Dense(8)", "Dense(9)"), "another plan: model, data, optimizer"),
+        (("seeds: 12", "seeds: 13"), "another plan: it has 12 seeds, the file 13"),
+        (("margin: 0.4", "margin: 0.41"), "another plan: the margins of its `gate`"),
+    ] {
+        let place = Place::accepted(&text);
+        fs::write(place.path("quick.ron"), text.replace(change.0, change.1)).expect("writable");
+        refused(&place, &[what, "cargo xtask accept"]);
+    }
+    for (from, to, what) in [
+        ("0.", "1.", "its digest is that of other text"),
+        ("seeds: [0,", "seeds: [", "damaged or edited by hand"),
+        ("format: 1,", "format: 2,", "of format 2, this program reads 1"),
+    ] {
+        let place = Place::accepted(&text);
+        let path = place.baseline_path();
+        let stored = fs::read_to_string(&path).expect("it is there");
+        let at = stored.find("cells:").filter(|_| from == "0.").unwrap_or(0);
+        let changed = stored[at..].replacen(from, to, 1);
+        fs::write(&path, format!("{}{changed}", &stored[..at])).expect("it is writable");
+        refused(&place, &[what]);
+    }
+    // Line ends that version control has turned are no damage.
+    let place = Place::accepted(&text);
+    let stored = fs::read_to_string(place.baseline_path()).expect("it is there");
+    fs::write(place.baseline_path(), stored.replace('\n', "\r\n")).expect("it is writable");
+    assert_eq!(place.check().0, 0);
+}
+
+#[test]
+fn mistakes_in_a_gate_are_named_with_their_place() {
+    for (gate, parts) in [
+        ("gate: (margins: [])", ["a gate that judges nothing", "gate"]),
+        ("gate: (margins: [(margin: 0.0)])", ["a margin of 0", "above 0"]),
+        ("gate: (margins: [(margin: 1.0), (margin: 2.0)])", ["a second margin", "once"]),
+        ("gate: (margins: [(of: Epochs, margin: 1.0, course: 1.0)])", ["no curve", "leave"]),
+        (
+            "gate: (margins: [(of: Metric(metric: Accuracy, split: Test, at: Final), margin: 0.1)])",
+            ["Test is not evaluated", "Validation"],
+        ),
+    ] {
+        let place = Place::new(&quick("").replace("gate: (margins: [(margin: 0.4)])", gate));
+        let (code, _, messages) = place.check();
+        assert_eq!(code, 2, "{gate}: {messages}");
+        for part in parts {
+            assert!(messages.contains(part), "{part}: {messages}");
+        }
+    }
+}
+
+/// The repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).expect("it has one")
+}
+
+/// The project's own gate, on this machine's kernel and on others, none of which has the bits of
+/// the baseline. The embedded product has one kernel.
+#[test]
+fn the_projects_own_baselines_hold_on_every_kernel() {
+    const KERNELS: &[Option<&str>] = if cfg!(feature = "openblas") {
+        &[None, Some("Prescott"), Some("Sandybridge"), Some("Haswell")]
+    } else {
+        &[None]
+    };
+    let files = ["experiments/everyday.ron", "experiments/rates.ron"];
+    for kernel in KERNELS {
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+        command.arg("check").args(files).arg("--out").arg(out.path()).current_dir(root());
+        command.env_remove("GITHUB_STEP_SUMMARY").stdin(Stdio::null());
+        if let Some(kernel) = kernel {
+            command.env("OPENBLAS_CORETYPE", kernel).env_remove("OPENBLAS_L2_SIZE");
+        }
+        let (code, results, messages) = answer(&command.output().expect("the program starts"));
+        assert_eq!(code, 0, "{kernel:?}: {results}{messages}");
+        assert!(results.contains("2 baselines: 2 passed, 0 failed"), "{kernel:?}: {results}");
+        assert!(!results.contains("changed"), "{kernel:?}: {results}");
+    }
+}
