@@ -146,7 +146,14 @@ impl Trial {
         let (code, output) = self.bench.logged(&mut check)?;
         Ok(match code {
             Some(exit @ (0 | 1)) => Ok(Said::read(exit, &output)),
-            Some(exit) => Err(format!("exit {exit}:\n{}", process::tail(&output, 6))),
+            // It prints what others came to as well; why it refused is in its errors.
+            Some(exit) => {
+                let errors: Vec<&str> =
+                    output.lines().filter(|line| line.starts_with("error: ")).collect();
+                let why =
+                    if errors.is_empty() { process::tail(&output, 6) } else { errors.join("; ") };
+                Err(format!("exit {exit}, {}", why.trim()))
+            }
             None => Err("it did not end".to_owned()),
         })
     }
