@@ -1,9 +1,12 @@
 //! The gate's verdicts: every case of divergence, and error rates over resampled seeds.
 
+use std::fs;
+use std::path::Path;
+
 use gradus_core::Stream;
 use gradus_runner::gate::{
-    Case, DIVERGED_MARGIN, ERROR_RATE, Figure, Judged, Looks, Spread, UNSURE, Verdict, judge,
-    resolve,
+    Baseline, Case, DIVERGED_MARGIN, ERROR_RATE, Figure, Judged, Looks, Spread, UNSURE, Verdict,
+    judge, resolve,
 };
 
 const INFINITY: f64 = f64::INFINITY;
@@ -353,5 +356,40 @@ fn a_margin_that_seeds_resolve_is_found_and_is_quiet_without_a_change() {
         let margins: Vec<f64> =
             resolutions.iter().map(|resolution| resolution.smallest_margin).collect();
         hold("ten rates", &stored, &margins, n_seeds);
+    }
+}
+
+/// The figures of a baseline, and their declared margins.
+fn figures_of(baseline: &Baseline) -> (Vec<Stored>, Vec<f64>) {
+    let all = baseline.cells.iter().flat_map(|cell| &cell.figures);
+    let one = |figure: &gradus_runner::gate::Values| {
+        let higher_is_better = figure.figure.of.higher_is_better();
+        (Stored { higher_is_better, values: figure.values.clone() }, figure.figure.margin)
+    };
+    all.map(one).unzip()
+}
+
+#[test]
+fn the_shipped_baselines_are_quiet_without_a_change_and_find_one_margin() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results/baselines");
+    let entries = fs::read_dir(&folder).expect("baselines are shipped");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("it is listed").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "ron"));
+    paths.sort();
+    assert!(!paths.is_empty(), "no baselines in {}", folder.display());
+    for path in paths {
+        let read = Baseline::read(&path).unwrap_or_else(|error| panic!("{error}"));
+        let baseline = read.expect("it was listed");
+        let n_seeds = baseline.seeds.len();
+        let (stored, margins) = figures_of(&baseline);
+        hold(&baseline.name, &stored, &margins, n_seeds);
+        // With margins so small that the test alone holds the rate.
+        let finite: Vec<Stored> = stored.into_iter().filter(Stored::is_finite).collect();
+        let looks = Looks::of(n_seeds, ERROR_RATE);
+        let [alarms, _] = false_alarms(&finite, &small_margins(&finite), n_seeds, TRIALS, |all| {
+            judge(all, &looks).figures
+        });
+        println!("{}: {alarms} false alarms with small margins", baseline.name);
+        assert!(alarms <= MOST_FALSE, "{}: {alarms} of {TRIALS}", baseline.name);
     }
 }
