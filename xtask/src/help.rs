@@ -128,7 +128,8 @@ after each; `cargo xtask test` does the same with a sample. Each row then runs a
 its guards left out, in a build for tests alone, and must fail. Takes about an hour in full.
   ROW         only these rows: F1, A2
   --sample    with the counts of `cargo xtask test`
-  --write     write the table to docs/RELIABILITY.md
+  --write     write the table to docs/RELIABILITY.md, with the rows that earlier calls with --write
+              came to with the same programs
 Needs Linux; strace, and root for small file systems, or the rows that use them are skipped.
 Exit codes: 0 every row holds and every missing guard was noticed, 1 one was not.
 

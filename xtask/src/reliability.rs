@@ -6,6 +6,7 @@
 //! one at a time: with any guard of a row missing, that row must fail.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -23,10 +24,10 @@ const ABOUT: &str = "Written by `cargo xtask reliability --write`; do not edit. 
 pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     let rows = arguments.words("reliability", &["--write", "--sample"], usize::MAX)?;
     let is_sample = arguments.has("--sample");
-    if arguments.has("--write") && (is_sample || !rows.is_empty()) {
+    if arguments.has("--write") && is_sample {
         return Err(Failure::wrong_use(
-            "cargo xtask reliability: --write writes the table of all rows with the counts in \
-             full; leave out the rows and --sample",
+            "cargo xtask reliability: --write writes the table with the counts in full; leave out \
+             --sample",
         ));
     }
     if !cfg!(target_os = "linux") {
@@ -39,7 +40,8 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     let execution = execute(&rows, is_sample, product, &program, &sabotaged)?;
     process::print(&table(&execution));
     if arguments.has("--write") {
-        let text = page(&execution, &machine(&program));
+        let all = with_kept(&execution, &identity([&program, &sabotaged])?)?;
+        let text = page(&all, &machine(&program));
         workspace::write(&workspace::root().join(PAGE), &text)?;
         process::message(&format!("wrote {PAGE}"));
     }
@@ -48,7 +50,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
 
 fn features(product: Product) -> Vec<&'static str> {
     match product {
-        Product::OpenBlas => vec!["openblas"],
+        Product::OpenBlas => vec!["gradus/openblas"],
         Product::Embedded => Vec::new(),
     }
 }
@@ -57,9 +59,9 @@ fn features(product: Product) -> Vec<&'static str> {
 /// real one takes its place.
 fn build_sabotaged(product: Product) -> Result<PathBuf, Failure> {
     let folder = workspace::target_folder();
-    let features = [features(product), vec!["sabotage"]].concat().join(",");
+    let features = [features(product), vec!["gradus/sabotage"]].concat().join(",");
     let mut cargo = workspace::cargo();
-    cargo.args(["build", "--package", "gradus", "--features", &features]);
+    cargo.args(["build", "--workspace", "--bin", "gradus", "--features", &features]);
     if !process::run(&mut cargo)?.success() {
         return Err(Failure::new("the program for negative controls was not built"));
     }
@@ -90,7 +92,11 @@ struct Row {
 /// All rows, and what went wrong beside them.
 struct Execution {
     rows: Vec<Row>,
+    /// Each row as it was written.
+    lines: Vec<String>,
     skips: Vec<String>,
+    /// Rows that came to no verdict, or were not asked for.
+    without_verdict: usize,
     /// A test that came to no verdict.
     broken: bool,
 }
@@ -136,6 +142,20 @@ impl Row {
 }
 
 impl Execution {
+    /// The rows of these lines, in the order of the table, of so many that are known.
+    fn new<'a>(lines: impl Iterator<Item = &'a str>, skips: Vec<String>, known: usize) -> Self {
+        let (mut rows, mut kept) = (Vec::new(), Vec::new());
+        for line in lines {
+            if let Some(row) = Row::parse(line) {
+                rows.push(row);
+                kept.push(line.to_owned());
+            }
+        }
+        rows.sort_by_key(|row| place(&row.id));
+        let without_verdict = known.saturating_sub(rows.len() + skips.len());
+        Self { rows, lines: kept, skips, without_verdict, broken: false }
+    }
+
     fn has_failed(&self) -> bool {
         let is_bad = |row: &Row| !row.failures.is_empty() || row.missed() > 0;
         self.broken || self.rows.is_empty() || self.rows.iter().any(is_bad)
@@ -153,10 +173,16 @@ fn execute(
     let (results, skips) = (folder.join("rows"), folder.join("skips"));
     workspace::write(&results, "")?;
     workspace::write(&skips, "")?;
-    let mut cargo: Command = workspace::cargo();
-    cargo.args(["test", "--package", "gradus", "--test", "reliability"]);
-    let features = features(product).join(",");
-    cargo.args(["--features", &features]);
+    let tests = || {
+        let mut cargo: Command = workspace::cargo();
+        // With the features that the whole suite has: nothing is compiled twice.
+        cargo.args(["test", "--workspace", "--test", "reliability"]);
+        cargo.args(["--features", &features(product).join(",")]);
+        cargo
+    };
+    let known = process::capture(tests().args(["--", "--list", "table::"]))?;
+    let known = String::from_utf8_lossy(&known.stdout).matches(": test\n").count();
+    let mut cargo = tests();
     // One row at a time: some of them measure, and all of them use the whole machine.
     cargo.args(["--", "--test-threads=1"]).args(rows.iter().map(|row| filter(row)));
     cargo.env("GRADUS_RELIABILITY", if is_sample { "sample" } else { "full" });
@@ -165,12 +191,39 @@ fn execute(
     cargo.env("GRADUS_RELIABILITY_RESULTS", &results).env("GRADUS_SKIPS", &skips);
     let status = process::run(cargo.stdin(Stdio::null()))?;
     let text = workspace::read(&results)?;
-    let mut found: Vec<Row> = text.lines().filter_map(Row::parse).collect();
-    found.sort_by_key(|row| place(&row.id));
     let skips = workspace::read(&skips)?.lines().map(str::to_owned).collect();
-    let mut execution = Execution { rows: found, skips, broken: false };
+    let mut execution = Execution::new(text.lines(), skips, known);
     execution.broken = !status.success() && !execution.has_failed();
     Ok(execution)
+}
+
+/// What the rows of one page have in common: both programs, to the byte.
+fn identity(programs: [&Path; 2]) -> Result<String, Failure> {
+    let mut hasher = DefaultHasher::new();
+    for program in programs {
+        let bytes = fs::read(program);
+        let bytes = bytes
+            .map_err(|error| Failure::new(format!("cannot read {}: {error}", program.display())))?;
+        bytes.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+/// Adds the rows that earlier calls came to with the same programs, and keeps all of them for later
+/// calls: in full they take an hour.
+fn with_kept(execution: &Execution, identity: &str) -> Result<Execution, Failure> {
+    let path = workspace::target_folder().join("reliability").join("kept");
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let kept = kept.strip_prefix(&format!("{identity}\n")).unwrap_or_default();
+    let is_new = |line: &&str| {
+        let id = |line: &str| line.split('\t').next().unwrap_or_default().to_owned();
+        execution.lines.iter().all(|new| id(new) != id(line))
+    };
+    let lines: Vec<&str> =
+        kept.lines().filter(is_new).chain(execution.lines.iter().map(String::as_str)).collect();
+    workspace::write(&path, &format!("{identity}\n{}\n", lines.join("\n")))?;
+    let known = execution.rows.len() + execution.without_verdict + execution.skips.len();
+    Ok(Execution::new(lines.into_iter(), execution.skips.clone(), known))
 }
 
 /// Tests are called `f1_and_what_it_proves`.
@@ -211,13 +264,17 @@ fn closing_line(execution: &Execution) -> String {
     let holding = execution.rows.iter().filter(|row| row.failures.is_empty()).count();
     let controls: usize = execution.rows.iter().map(|row| row.controls.len()).sum();
     let missed: usize = execution.rows.iter().map(Row::missed).sum();
-    format!(
+    let mut line = format!(
         "{holding} of {} rows hold, {} of {controls} missing guards were noticed, {} rows were \
-         skipped\n",
+         skipped",
         execution.rows.len(),
         controls - missed,
         execution.skips.len()
-    )
+    );
+    if execution.without_verdict > 0 {
+        line.push_str(&format!(", {} were not run", execution.without_verdict));
+    }
+    line + "\n"
 }
 
 /// What the figures depend on, and nothing that says whose machine it is.
@@ -237,7 +294,8 @@ fn machine(program: &Path) -> String {
     format!(
         "- {cores} cores, {}; {}; temporary files on {system}\n- {}; {}\n- {}\n",
         cpu.trim_start_matches([' ', '\t', ':']),
-        line("uname", &["-srm"]),
+        // What stands behind a dash says who built it.
+        line("uname", &["-sr"]).split('-').next().unwrap_or_default(),
         line("rustc", &["--version"]),
         line("strace", &["-V"]),
         stamp.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -307,9 +365,7 @@ mod tests {
     ];
 
     fn execution() -> Execution {
-        let mut rows: Vec<Row> = LINES.iter().filter_map(|line| Row::parse(line)).collect();
-        rows.sort_by_key(|row| place(&row.id));
-        Execution { rows, skips: Vec::new(), broken: false }
+        Execution::new(LINES.into_iter(), Vec::new(), LINES.len())
     }
 
     #[test]
@@ -336,6 +392,12 @@ mod tests {
         execution.rows.clear();
         assert!(execution.has_failed(), "no row proves nothing");
         assert!(Row::parse("F1\ttoo few").is_none());
+    }
+
+    #[test]
+    fn rows_that_were_not_run_are_counted() {
+        let half = Execution::new(LINES[..1].iter().copied(), Vec::new(), 3);
+        assert!(closing_line(&half).ends_with("0 rows were skipped, 2 were not run\n"));
     }
 
     #[test]

@@ -241,11 +241,17 @@ pub(crate) fn store(trial: &Trial) {
 /// A2, with a hot journal: a commit that a kill cut short, its journal damaged, or gone.
 pub(crate) fn journal(trial: &Trial) {
     let reference = Reference::of(&trial.program, SIX);
-    // Killed as it is about to remove the journal, at its first commit of runs and at a later one.
+    // Killed within a commit that finds a run in the store, and within the first.
+    let first = reference.place.file().plan.keys[0].clone();
     let mut bases = Vec::new();
-    for (call, nth) in [("unlink", 1), ("pwrite64", 9), ("pwrite64", 14)] {
+    for (call, nth, has_run) in [("unlink", 1, true), ("pwrite64", 9, true), ("unlink", 1, false)] {
         let place = Place::new(SIX);
         drop(place.claim());
+        if has_run {
+            let only = ["--only", &first, "--no-report"];
+            let ended = place.run(&trial.program.unimpaired(), &[], &only);
+            ended.demand_success().expect("without any fault");
+        }
         let (store, journal) = (place.store(), place.own_results().join("runs.sqlite-journal"));
         let mut words =
             vec!["strace".to_string(), "-f".into(), "-qq".into(), "-o".into(), "/dev/null".into()];
@@ -254,12 +260,14 @@ pub(crate) fn journal(trial: &Trial) {
             words.extend(["-P".to_string(), path.display().to_string()]);
         }
         place.run(&trial.program.unimpaired(), &words, &["--jobs", "1"]);
-        if journal.exists() {
+        if fs::metadata(&journal).is_ok_and(|journal| journal.len() > 0) {
             bases.push(place);
         }
     }
-    if bases.is_empty() {
-        return trial.case("a hot journal", Err("none was ever left".to_string()));
+    let has_runs = |base: &&Place| base.durable().is_ok_and(|runs| runs.contains(&true));
+    let with_runs = bases.iter().filter(has_runs).count();
+    if with_runs == 0 {
+        return trial.case("a hot journal", Err("none was left beside finished runs".to_string()));
     }
     for base in &bases {
         let (store, journal) = (base.store(), base.own_results().join("runs.sqlite-journal"));
@@ -284,7 +292,9 @@ pub(crate) fn journal(trial: &Trial) {
             demand_named_or_same(trial, &reference, &place, None)
         });
     }
-    trial.note(format!("{} hot journals, each with its store", bases.len()));
+    let bases = bases.len();
+    trial
+        .note(format!("{bases} hot journals, {with_runs} of them with finished runs in the store"));
 }
 
 /// A file that is no store, and how it is made at this path.

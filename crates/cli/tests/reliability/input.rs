@@ -46,7 +46,8 @@ pub(crate) fn outputs(trial: &Trial) {
 /// I8: names that lead elsewhere, are no names, or do things to a terminal.
 const NAMES: [&str; 24] = [
     "../x",
-    "/etc/x",
+    // Where no program can write, not even one without the guard.
+    "/proc/x",
     "a/b",
     "..",
     ".",
@@ -76,6 +77,10 @@ pub(crate) fn names(trial: &Trial) {
     let names: Vec<&str> = NAMES.into_iter().chain(long.iter().map(String::as_str)).collect();
     let names = &names[..trial.figure(12, names.len())];
     for name in names {
+        // Without the guard a name leads where nothing of ours may be written: no second one then.
+        if trial.is_over() {
+            return;
+        }
         let text = SIX.replace("\"six\"", &format!("\"{name}\""));
         let place = Place::new(&text);
         let ended = place.run(&trial.program, &[], &[]);
@@ -112,11 +117,12 @@ pub(crate) fn names(trial: &Trial) {
     trial.case("a link in place of a table", result);
 }
 
-/// Refused, nothing written anywhere, and no control character on the terminal.
+/// Refused, nothing written anywhere, and no control character on the terminal but tabs.
 fn demand_contained(ended: &Ended, place: &Place, named: &str) -> Result<(), String> {
     ended.demand_refusal(&[2], &[named])?;
-    let is_unsafe =
-        |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
+    let is_turn = |c: char| ('\u{202a}'..='\u{202e}').contains(&c);
+    // Tabs stand in lines of files that messages show, and take back nothing that was printed.
+    let is_unsafe = |c: char| (c.is_control() && !['\n', '\t'].contains(&c)) || is_turn(c);
     if let Some(c) = ended.stderr.chars().find(|&c| is_unsafe(c)) {
         return Err(format!("the message has {c:?} in it"));
     }
