@@ -25,6 +25,7 @@ Commands of the workspace:
   test                run all tests, as CI does
   faults [NAME]       plant faults and show that the tests catch them
   planted [NAME]      plant bugs and show which the gate finds, and by what
+  kernels             show that no kernel makes the gate fail
   instructions        count the instructions of a training step
   reliability [ROW…]  inject every fault of the reliability table, with negative controls
   bare                prove on a bare Debian that one command is enough
@@ -106,6 +107,19 @@ Examples:
   cargo xtask planted --write
 ";
 
+const KERNELS: &str = "\
+cargo xtask kernels [--write]: the unchanged program on other kernels never fails its own gate.
+
+Holds the program against the project's baselines by 64 kernels and caches of OpenBLAS, and by the
+embedded product. Three minutes.
+  --write    write the table to docs/KERNELS.md
+Exit codes: 0 none was worse or changed, 1 one was.
+
+Examples:
+  cargo xtask kernels
+  cargo xtask kernels --write
+";
+
 const INSTRUCTIONS: &str = "\
 cargo xtask instructions [--write]: count the instructions of a step of T, D and M.
 
@@ -163,6 +177,7 @@ pub(crate) fn of(command: &str) -> &'static str {
         "test" => TEST,
         "faults" => FAULTS,
         "planted" => PLANTED,
+        "kernels" => KERNELS,
         "instructions" => INSTRUCTIONS,
         "reliability" => RELIABILITY,
         "bare" => BARE,
@@ -176,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_own_command_has_help_with_an_example() {
-        let workspace = ["faults", "planted", "instructions", "reliability", "bare"];
+        let workspace = ["faults", "planted", "kernels", "instructions", "reliability", "bare"];
         for command in ["setup", "doctor", "test"].into_iter().chain(workspace) {
             let text = of(command);
             assert!(text.starts_with(&format!("cargo xtask {command}")), "{command}");

@@ -22,6 +22,7 @@ mod fault_file;
 mod planting;
 mod faults;
 mod planted;
+mod kernels;
 mod instructions;
 mod outside;
 mod reliability;
@@ -67,6 +68,7 @@ fn dispatch(command: &OsString, arguments: &Arguments) -> Result<u8, Failure> {
         "test" => suite::command,
         "faults" => faults::command,
         "planted" => planted::command,
+        "kernels" => kernels::command,
         "instructions" => instructions::command,
         "reliability" => reliability::command,
         "bare" => bare::command,

@@ -24,7 +24,7 @@ const MOST_MISSED: usize = 1;
 
 /// What `check` said of a program.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Said {
+pub(crate) struct Said {
     exit: u8,
     /// Where the witness departs first, for each file in which it does.
     departures: Vec<String>,
@@ -72,7 +72,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 /// The experiments that have a gate, in order.
-fn guarded(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn guarded(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     walk(folder, &mut found)
         .map_err(|error| Failure::new(format!("cannot list {}: {error}", folder.display())))?;
@@ -161,7 +161,7 @@ impl Trial {
 
 impl Said {
     /// From what `check --json` prints, one member a line; other lines are messages.
-    fn read(exit: u8, output: &str) -> Self {
+    pub(crate) fn read(exit: u8, output: &str) -> Self {
         let mut said = Self { exit, ..Self::default() };
         let mut departure: Option<Vec<String>> = None;
         for line in output.lines().map(|line| line.trim().trim_end_matches(',')) {
@@ -192,6 +192,11 @@ impl Said {
         said
     }
 
+    /// Whether the check did, with nothing found and nothing undecided.
+    pub(crate) fn passes(&self) -> bool {
+        self.exit == 0 && self.instruments().is_empty()
+    }
+
     /// By which instruments it was found; empty where it was not.
     fn instruments(&self) -> Vec<&'static str> {
         let found = [
@@ -208,7 +213,7 @@ impl Said {
         names
     }
 
-    fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let Self { worse, better, undecided, claims, .. } = self;
         let mut words = Vec::new();
         words.extend(self.departures.first().map(|first| format!("witness departs at {first}")));
