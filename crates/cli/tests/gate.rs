@@ -163,6 +163,17 @@ fn the_witness_reaches_across_the_first_change_of_the_rate_and_into_evaluation()
 }
 
 #[test]
+fn the_witness_sees_the_order_of_the_second_epoch() {
+    // 120 rows make 30 steps an epoch, and the rate stays.
+    let text = quick("").replace("batch: 16", "batch: 4").replace("every: 3.0", "every: 9.0");
+    let place = Place::accepted(&text);
+    let baseline = Baseline::read(&place.baseline_path()).expect("whole").expect("there");
+    let steps: Vec<u64> = baseline.witness[0].steps.iter().map(|step| step.0).collect();
+    let expected: Vec<u64> = (1..=20).chain(29..=32).collect();
+    assert_eq!(steps, expected);
+}
+
+#[test]
 fn worse_fails_and_better_passes_and_both_are_drawn() {
     for (margins, verdict, expected) in [(-1.2, "worse", 1), (1.2, "better", 0)] {
         let place = Place::accepted(&quick(""));

@@ -16,7 +16,8 @@ use crate::train::Run;
 /// Steps from the initial weights.
 const FIRST_STEPS: u64 = 20;
 
-/// Steps around the first change of the rate beyond them: two before it, two after it.
+/// Steps around the second epoch's first, whose order is drawn anew, and around the first change of
+/// the rate, where they come later: two before it, two after it.
 const AROUND: u64 = 2;
 
 /// Models of a plan that have a witness, at most; beyond, they are spread over its cells.
@@ -37,7 +38,7 @@ pub struct Witness {
     pub cell: String,
     /// The seed.
     pub seed: u64,
-    /// The first steps, and those around the first change of the rate.
+    /// The first steps, and those around the second epoch and the first change of the rate.
     pub steps: Vec<WitnessStep>,
     /// What was evaluated after them, in the order of the file's parts and metrics.
     pub evaluated: Vec<Evaluated>,
@@ -153,9 +154,13 @@ fn steps(
     let change = (FIRST_STEPS + 1..total).find(is_change);
     // A rate that changes at each step has shown it already.
     let is_seen = (1..FIRST_STEPS.min(total)).any(|step| is_change(&step));
-    if let Some(change) = change.filter(|_| !is_seen) {
-        run.jump_to(change.saturating_sub(AROUND));
-        stretch(&mut run, (change + AROUND).min(total))?;
+    let epoch = run.steps_per_epoch();
+    let epoch = (epoch > FIRST_STEPS && epoch < total).then_some(epoch);
+    let mut places: Vec<u64> = change.filter(|_| !is_seen).into_iter().chain(epoch).collect();
+    places.sort_unstable();
+    for place in places {
+        run.jump_to((place - AROUND).max(run.steps()));
+        stretch(&mut run, (place + AROUND).min(total))?;
     }
     let measured = run.measure(interruption)?;
     let evaluated = experiment.evaluated().iter().zip(&measured).flat_map(|(part, measured)| {

@@ -24,6 +24,11 @@ impl<T: Scalar> Run<'_, T> {
         self.last_step
     }
 
+    /// Steps of an epoch.
+    pub(crate) fn steps_per_epoch(&self) -> u64 {
+        self.clock.steps_per_epoch
+    }
+
     /// The learning rate of the step after so many.
     pub(crate) fn rate_at(&self, step: u64) -> f64 {
         self.stepper.rate(Clock { step, ..self.clock })
