@@ -16,7 +16,7 @@ use crate::workspace;
 const PAGE: &str = "docs/KERNELS.md";
 
 /// What `OPENBLAS_CORETYPE` may name on x86-64. A kernel that the processor lacks instructions for is
-/// replaced by OpenBLAS itself, or the program is ended by a signal and the row says so. Opteron,
+/// replaced by OpenBLAS itself, or the program is ended and the row says so. Opteron,
 /// whose 3DNow! no processor has any more, is left out.
 const KERNELS: [&str; 16] = [
     "Prescott",
@@ -38,7 +38,7 @@ const KERNELS: [&str; 16] = [
 ];
 
 /// KiB of the level-2 cache that OpenBLAS blocks its products for: other blocks, other sums.
-const CACHES: [&str; 4] = ["256", "512", "1024", "2048"];
+const CACHES: [&str; 5] = ["256", "512", "1024", "2048", "4096"];
 
 /// One way to compute, with what became of the check.
 struct Row {
