@@ -70,6 +70,11 @@ impl Failure {
         Self { message, code: code_of(error) }
     }
 
+    /// What it says.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Prints the message to stderr and hands the exit code on.
     pub(crate) fn report(self) -> ExitCode {
         // Where nobody listens any more, the code still tells.

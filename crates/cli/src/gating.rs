@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use gradus_report::{GateCase, Moved, draw_moved};
+use gradus_report::{GateCase, Moved, draw_moved, forget_moved};
 use gradus_runner::data::Dataset;
-use gradus_runner::gate::{Baseline, Comparison, Evidence, departure, witnesses};
+use gradus_runner::gate::{
+    Baseline, Compared, Comparison, Evidence, departure, steady_witnesses, witnesses,
+};
 use gradus_runner::{CHECKPOINT_EVERY, Folder, Plan, Results, Selection, program_digest, stamp};
 
 use serde_json::{Value, json};
@@ -79,7 +81,7 @@ impl<'a> Gating<'a> {
     /// The baseline that these results make.
     pub(crate) fn baseline(&mut self) -> Result<Baseline, Failure> {
         let results = self.train(self.plan.experiment.seed_count())?;
-        let witness = witnesses(self.plan, self.dataset, &self.signals.interruption);
+        let witness = steady_witnesses(self.plan, self.dataset, &self.signals.interruption);
         let witness = witness.map_err(|_| self.left())?;
         Ok(Baseline::of(self.plan, &results, &stamp(), witness)?)
     }
@@ -90,6 +92,7 @@ impl<'a> Gating<'a> {
         &mut self,
         baseline: &Baseline,
     ) -> Result<(Comparison, Option<PathBuf>), Failure> {
+        forget_moved(&self.folder.path);
         let mut seeds = baseline.looks().first();
         let mut results = self.train(seeds)?;
         let mut comparison = Comparison {
@@ -125,7 +128,11 @@ impl<'a> Gating<'a> {
         comparison: &Comparison,
     ) -> Result<Option<PathBuf>, Failure> {
         let mut moved: Vec<Moved> = Vec::new();
-        for figure in comparison.figures.iter().filter(|figure| figure.word() != "equivalent") {
+        let mut figures: Vec<&Compared> =
+            comparison.figures.iter().filter(|figure| figure.word() != "equivalent").collect();
+        // The worst first: the picture has room for a few.
+        figures.sort_by_key(|figure| figure.word() == "better");
+        for figure in figures {
             let cell = &baseline.cells[figure.cell];
             let place = (figure.cell, comparison.seeds);
             let now = baseline.envelopes_now(self.plan, results, place)?;

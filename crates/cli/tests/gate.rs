@@ -325,7 +325,7 @@ fn baselines_that_cannot_be_held_against_are_named_and_refused() {
     refused(&Place::new(&bare), &["claims nothing and has no baseline", "`gate: (margins"]);
     let place = Place::accepted(&text);
     fs::write(place.path("quick.ron"), &bare).expect("it is writable");
-    refused(&place, &["claims nothing"]);
+    refused(&place, &["which has no `gate` any more"]);
     for (change, what) in [
         (("Dense(8)", "Dense(9)"), "another plan: model, data, optimizer"),
         (("seeds: 12", "seeds: 13"), "another plan: it has 12 seeds, the file 13"),
@@ -356,10 +356,85 @@ fn baselines_that_cannot_be_held_against_are_named_and_refused() {
 }
 
 #[test]
+fn what_is_refused_stands_in_junit_and_page_and_hides_no_verdict() {
+    let place = Place::accepted(&quick(""));
+    place.change(|baseline| moved(baseline, 0, -1.2));
+    let other = quick("").replace("\"quick\"", "\"other\"");
+    fs::write(place.path("other.ron"), other).expect("it is writable");
+    let page = place.path("summary.md");
+    let mut command = place.command(&["check", "quick.ron", "other.ron", "--junit", "out.xml"]);
+    let (code, _, messages) =
+        answer(&command.env("GITHUB_STEP_SUMMARY", &page).output().expect("it starts"));
+    assert!(code == 2 && messages.contains("other.ron: no baseline"), "{messages}");
+    let xml = fs::read_to_string(place.path("out.xml")).expect("it is written");
+    assert!(xml.contains("errors=\"1\"") && xml.contains("worse: "), "{xml}");
+    let page = fs::read_to_string(page).expect("it is written");
+    assert!(page.contains("`other.ron`: **refused**"), "{page}");
+    // A page that cannot be written takes nothing from a verdict.
+    let mut command = place.command(&["check", "quick.ron"]);
+    command.env("GITHUB_STEP_SUMMARY", place.path("none/summary.md"));
+    let (code, _, messages) = answer(&command.output().expect("it starts"));
+    assert!(code == 1 && messages.contains("summary.md"), "{code} {messages}");
+}
+
+#[test]
+fn a_baseline_of_no_experiment_is_refused_where_all_are_checked() {
+    let place = Place::accepted(&quick(""));
+    fs::create_dir(place.path("experiments")).expect("it can be made");
+    fs::rename(place.path("quick.ron"), place.path("experiments/quick.ron")).expect("it moves");
+    assert_eq!(place.gradus(&["check"]).0, 0);
+    let stored = fs::read(place.baseline_path()).expect("it is there");
+    fs::write(place.path("results/baselines/gone.ron"), stored).expect("it is writable");
+    let (code, _, messages) = place.gradus(&["check"]);
+    assert!(code == 2 && messages.contains("gone.ron: no experiment is held"), "{messages}");
+}
+
+#[test]
+fn what_rounding_alone_moves_is_not_held() {
+    // The bias before the normalization has a gradient of rounding alone, which Adam makes large.
+    let net = "model: [Dense(16), BatchNorm(), Relu, Dense(3)]";
+    let text = quick("")
+        .replace("model: [Dense(8), Tanh, Dense(3)]", net)
+        .replace("chain: [Momentum(0.9)]", "chain: [Adam()]")
+        .replace("margin: 0.4", "margin: 5.0")
+        .replace("[0.02, 0.05]", "[0.1]");
+    let place = Place::accepted(&text);
+    let baseline = Baseline::read(&place.baseline_path()).expect("whole").expect("there");
+    let witness = &baseline.witness[0];
+    // The first loss is always held.
+    assert!(witness.held() < 1.0 && !witness.steps[0].2.is_nan(), "{witness:?}");
+    if cfg!(feature = "openblas") {
+        let mut command = place.command(&["check", "quick.ron"]);
+        command.env("OPENBLAS_CORETYPE", "Prescott").env_remove("OPENBLAS_L2_SIZE");
+        let (code, results, _) = answer(&command.output().expect("it starts"));
+        assert_eq!(code, 0, "{results}");
+    }
+}
+
+#[test]
+fn newly_diverging_runs_are_judged_by_the_margin_of_their_share() {
+    let text = quick("").replace("(margin: 0.4)", "(margin: 0.4), (of: Diverged, margin: 0.9)");
+    let place = Place::accepted(&text);
+    place.change(|baseline| {
+        of_another_stamp(baseline);
+        let share = &mut baseline.cells[0].figures[2];
+        assert_eq!(share.values, [0.0; 12]);
+        share.values.fill(1.0);
+    });
+    let (code, results, _) = place.check();
+    assert!(code == 0 && results.contains("1 better"), "{results}");
+    assert!(results.contains("share of runs that diverged"), "{results}");
+}
+
+#[test]
 fn mistakes_in_a_gate_are_named_with_their_place() {
     for (gate, parts) in [
         ("gate: (margins: [])", ["a gate that judges nothing", "gate"]),
         ("gate: (margins: [(margin: 0.0)])", ["a margin of 0", "above 0"]),
+        (
+            "gate: (margins: [(of: Diverged, margin: 1.0)])",
+            ["a margin of 1 for a share", "below 1"],
+        ),
         ("gate: (margins: [(margin: 1.0), (margin: 2.0)])", ["a second margin", "once"]),
         ("gate: (margins: [(of: Epochs, margin: 1.0, course: 1.0)])", ["no curve", "leave"]),
         (

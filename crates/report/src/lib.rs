@@ -30,7 +30,10 @@ use crate::files::{read_note, write_file, write_note};
 
 pub use checks::{CheckLine, CheckedCase, results_page};
 pub use files::ReportError;
-pub use gate::{GateCase, GateLine, Moved, changes, draw_moved, gate_page, junit, unresolved};
+pub use gate::{
+    CheckedFiles, GateCase, GateLine, Moved, changes, draw_moved, forget_moved, gate_page, junit,
+    unresolved,
+};
 pub use performance::{Machine, Performance, cliff_sentence, write_performance};
 pub use verdict::{Best, Border, Edge, RateVerdict, Verdict, verdict};
 

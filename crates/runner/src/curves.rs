@@ -67,6 +67,12 @@ impl Curves {
         !self.norm_sums.is_empty()
     }
 
+    /// Begins the sums of norms anew.
+    pub(crate) fn forget_norm_sums(&mut self) {
+        self.norm_sums.fill(0.0);
+        self.norm_count = 0;
+    }
+
     /// The sum of each layer's norm over the steps of the epoch so far.
     pub(crate) fn norm_sums(&self) -> &[f64] {
         &self.norm_sums

@@ -25,6 +25,9 @@ and committed with what changed it.
 Exit codes: 0 written, or nothing to change; 1 a margin is below what the seeds can resolve, or a
 run has no value; 2 a wrong file, or nobody to ask.";
 
+/// Below this share of its quantities a witness holds little.
+const LEAST_HELD: f64 = 0.5;
+
 #[derive(Debug, Args)]
 pub(crate) struct AcceptCommand {
     /// The experiment files, each with a `gate`.
@@ -83,6 +86,16 @@ impl AcceptCommand {
             ));
             let document = json!({ "file": path, "written": false, "unresolved": unresolved });
             return Ok((false, document));
+        }
+        for witness in new.witness.iter().filter(|witness| witness.held() < LEAST_HELD) {
+            let cell = if witness.cell.is_empty() { "" } else { ", " };
+            say(&format!(
+                "warning: {}: rounding alone moves most of the first steps (seed {}{cell}{}); a \
+                 changed formula may be found by the statistics alone",
+                path.display(),
+                witness.seed,
+                witness.cell
+            ));
         }
         let old = self.old(&place)?;
         let changes = old.as_ref().map(|old| changes(old, &new));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use gradus_report::{CheckedCase, GateCase, gate_page, junit, results_page};
+use gradus_report::{CheckedCase, CheckedFiles, GateCase, gate_page, junit, results_page};
 use gradus_runner::data::Dataset;
 use gradus_runner::gate::{Baseline, BaselineError};
 use gradus_runner::{
@@ -71,7 +71,8 @@ struct Outcome {
     gated: Vec<Gated>,
     /// Files whose data is not here, with what is said of them.
     skipped: Vec<(PathBuf, String)>,
-    refused: Option<Failure>,
+    /// Files that are wrong, or whose baseline is.
+    refused: Vec<(PathBuf, Failure)>,
 }
 
 /// A file whose claims were judged.
@@ -82,11 +83,16 @@ struct Checked {
 }
 
 impl Outcome {
-    fn cases(&self) -> (Vec<CheckedCase>, Vec<GateCase>, Vec<String>) {
-        let claims = self.checked.iter().map(|checked| checked.case.clone());
-        let gates = self.gated.iter().map(|gated| gated.case.clone());
-        let skipped = self.skipped.iter().map(|(path, _)| path.display().to_string());
-        (claims.collect(), gates.collect(), skipped.collect())
+    fn cases(&self) -> CheckedFiles {
+        let name = |path: &PathBuf| path.display().to_string();
+        let refused =
+            self.refused.iter().map(|(path, why)| (name(path), why.message().trim().to_string()));
+        CheckedFiles {
+            claims: self.checked.iter().map(|checked| checked.case.clone()).collect(),
+            gates: self.gated.iter().map(|gated| gated.case.clone()).collect(),
+            skipped: self.skipped.iter().map(|(path, _)| name(path)).collect(),
+            refused: refused.collect(),
+        }
     }
 }
 
@@ -100,11 +106,12 @@ impl CheckCommand {
             if signals.interruption.is_asked() {
                 return checked.map(|()| ExitCode::from(signals.exit_code()));
             }
-            if let Err(failure) = checked
-                && let Some(earlier) = outcome.refused.replace(failure)
-            {
-                earlier.report();
+            if let Err(failure) = checked {
+                outcome.refused.push((path.clone(), failure));
             }
+        }
+        if self.files.is_empty() {
+            self.refuse_orphans(&mut outcome);
         }
         let lines = || outcome.checked.iter().flat_map(|checked| &checked.case.lines);
         let (all, held) = (lines().count(), lines().filter(|line| line.holds).count());
@@ -129,9 +136,24 @@ impl CheckCommand {
             let line = format!("{claims}: {held} held, {failed} failed{baselines}");
             print(&format!("{line}; {skipped} skipped\n"))?;
         }
-        self.tell_others(&outcome)?;
-        if let Some(refused) = outcome.refused {
-            return Err(refused);
+        let told = self.tell_others(&outcome);
+        let last = outcome.refused.pop();
+        for (_, earlier) in outcome.refused.drain(..) {
+            earlier.report();
+        }
+        if let Some((_, last)) = last {
+            if let Err(failure) = told {
+                failure.report();
+            }
+            return Err(last);
+        }
+        let fails = held < all || n_failing > 0;
+        if let Err(failure) = told {
+            // A verdict stands, whether or not it could be passed on.
+            if !fails {
+                return Err(failure);
+            }
+            failure.report();
         }
         let is_expected = self.expect_skips.is_none_or(|expected| expected == n_skipped);
         if !is_expected {
@@ -141,7 +163,31 @@ impl CheckCommand {
         if let Some(page) = &self.write {
             write(page, &files, &outcome)?;
         }
-        Ok(exit(held < all || n_failing > 0 || !is_expected))
+        Ok(exit(fails || !is_expected))
+    }
+
+    /// Baselines of experiments that are not among the project's any more hold nothing, and nobody
+    /// would notice.
+    fn refuse_orphans(&self, outcome: &mut Outcome) {
+        let Ok(entries) = fs::read_dir(&self.baselines) else { return };
+        let mut orphans: Vec<PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        orphans.retain(|path| {
+            let name = path.file_stem().unwrap_or_default();
+            let is_baseline = path.extension().is_some_and(|extension| extension == "ron");
+            let is_held = outcome.gated.iter().any(|gated| name == gated.case.name.as_str());
+            is_baseline && !is_held
+        });
+        orphans.sort();
+        // One whose file was skipped or refused has been told of already.
+        if outcome.skipped.is_empty() && outcome.refused.is_empty() {
+            outcome.refused.extend(orphans.into_iter().map(|path| {
+                let help = "remove it, or bring its file and the `gate` in it back";
+                let why =
+                    format!("{}: no experiment is held by this baseline; {help}", path.display());
+                (path, Failure::usage(why))
+            }));
+        }
     }
 
     fn check(&self, path: &Path, signals: &Signals, outcome: &mut Outcome) -> Result<(), Failure> {
@@ -155,6 +201,7 @@ impl CheckCommand {
         let File { plan, dataset, .. } = file;
         let experiment = &plan.experiment;
         if experiment.checks.is_empty() && experiment.gate.is_none() {
+            self.gate(path, &plan, &dataset, signals, outcome)?;
             return Err(Failure::usage(format!(
                 "{}: it claims nothing and has no baseline; add what its results must show, such as \
                  `checks: [(claim: Above(0.9), source: \"…\")]`, or \
@@ -244,13 +291,13 @@ impl CheckCommand {
 
     /// The verdicts for who does not read the terminal: JUnit's XML, and the page of a CI's step.
     fn tell_others(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let (claims, gates, skipped) = outcome.cases();
+        let files = outcome.cases();
         if let Some(path) = &self.junit {
-            write_file(path, junit(&claims, &gates, &skipped).as_bytes())?;
+            write_file(path, junit(&files).as_bytes())?;
         }
         if let Some(path) = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
             let path = PathBuf::from(path);
-            let page = gate_page(&claims, &gates, &skipped);
+            let page = gate_page(&files);
             let opened = OpenOptions::new().create(true).append(true).open(&path);
             let written = opened.and_then(|mut file| file.write_all(page.as_bytes()));
             written.map_err(|error| Failure::unwritten(&path, &error))?;

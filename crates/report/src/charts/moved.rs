@@ -32,7 +32,9 @@ pub(crate) fn draw(name: &str, all: &[Moved]) -> Canvas {
     let n_rows = shown.len().div_ceil(n_columns);
     let question = format!("What moved in {name}?");
     let subtitle = match all.len() {
-        count if count > shown.len() => format!("{} of {count} curves shown", shown.len()),
+        count if count > shown.len() => {
+            format!("{} of {count} curves shown, the worst first", shown.len())
+        }
         _ => "Curves of figures that are not equivalent to the baseline".to_string(),
     };
     let size = (WIDTH, ROW * n_rows as f64 + 8.0);

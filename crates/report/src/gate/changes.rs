@@ -21,9 +21,6 @@ pub fn changes(before: &Baseline, now: &Baseline) -> Vec<String> {
     }
     if let Some(departure) = departure(&before.witness, &now.witness) {
         lines.push(format!("witness: {}", departed(&departure)));
-    } else if before.witness.len() != now.witness.len() {
-        let count = counted(now.witness.len(), "witness model");
-        lines.push(format!("{count}, was {}", before.witness.len()));
     }
     for cell in &before.cells {
         if !now.cells.iter().any(|other| other.cell == cell.cell) {

@@ -2,11 +2,12 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::GateCase;
-use crate::checks::CheckedCase;
+use super::CheckedFiles;
 
-/// One suite a file, one case a claim or figure; files that were skipped are skipped cases.
-pub fn junit(claims: &[CheckedCase], gates: &[GateCase], skipped: &[String]) -> String {
+/// One suite a file, one case a claim or figure; files that were skipped are skipped cases,
+/// files that were refused errors.
+pub fn junit(files: &CheckedFiles) -> String {
+    let CheckedFiles { claims, gates, skipped, refused } = files;
     let mut report = Report::new("gradus check");
     for case in claims {
         let mut suite = TestSuite::new(format!("{}: claims", case.file));
@@ -32,6 +33,13 @@ pub fn junit(claims: &[CheckedCase], gates: &[GateCase], skipped: &[String]) -> 
     for file in skipped {
         let mut suite = TestSuite::new(file.clone());
         suite.add_test_case(TestCase::new("the whole", TestCaseStatus::skipped()));
+        report.add_test_suite(suite);
+    }
+    for (file, why) in refused {
+        let mut suite = TestSuite::new(file.clone());
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(why.clone());
+        suite.add_test_case(TestCase::new("the whole", status));
         report.add_test_suite(suite);
     }
     report.to_string().expect("text is written to memory")

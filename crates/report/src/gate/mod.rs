@@ -6,15 +6,16 @@ mod junit;
 mod page;
 mod unresolved;
 
+use gradus_runner::Measure;
 use gradus_runner::gate::{Compared, Comparison, Criterion, Departure, Evidence, Gate};
 use gradus_runner::statistics::mean;
 
-use crate::checks::{measure, without_moment};
+use crate::checks::{CheckedCase, measure, without_moment};
 use crate::numbers::{counted, digits, exact};
 
 pub use changes::changes;
 pub use junit::junit;
-pub use page::{Moved, draw_moved, gate_page};
+pub use page::{Moved, draw_moved, forget_moved, gate_page};
 pub use unresolved::unresolved;
 
 /// A file whose baseline was compared.
@@ -30,6 +31,19 @@ pub struct GateCase {
     pub lines: Vec<GateLine>,
     /// Whether the check fails.
     pub fails: bool,
+}
+
+/// Everything that a check has looked at.
+#[derive(Clone, Debug, Default)]
+pub struct CheckedFiles {
+    /// Files with their claims.
+    pub claims: Vec<CheckedCase>,
+    /// Files with their baselines.
+    pub gates: Vec<GateCase>,
+    /// Files whose data is not here.
+    pub skipped: Vec<String>,
+    /// Files that are wrong, or whose baseline is, and why.
+    pub refused: Vec<(String, String)>,
 }
 
 /// One figure of one cell in words.
@@ -145,11 +159,18 @@ fn line(gate: &Gate, compared: &Compared) -> GateLine {
     let share = judged.and_then(|judged| judged.share);
     let mut remarks: Vec<String> = Vec::new();
     if let Some(judged) = judged {
-        remarks.extend(judged.case.words().map(str::to_string));
         let [was, is] = judged.diverged;
-        if was + is > 0 {
-            let n_seeds = compared.now.len();
-            remarks.push(format!("{was} of {n_seeds} diverged before, {is} now"));
+        let n_seeds = compared.now.len();
+        if matches!(compared.figure.of, Measure::EpochsTo { .. } | Measure::StepsTo { .. }) {
+            if was + is > 0 {
+                let never = "never reached, or diverged";
+                remarks.push(format!("{never}: {was} of {n_seeds} before, {is} now"));
+            }
+        } else {
+            remarks.extend(judged.case.words().map(str::to_string));
+            if was + is > 0 {
+                remarks.push(format!("{was} of {n_seeds} diverged before, {is} now"));
+            }
         }
     } else {
         let missing = compared.now.iter().filter(|value| value.is_nan()).count();

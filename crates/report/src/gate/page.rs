@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use gradus_runner::gate::Envelope;
 
-use super::{GateCase, GateLine};
+use super::{CheckedFiles, GateLine};
 use crate::charts::moved;
-use crate::checks::CheckedCase;
 use crate::files::{ReportError, write_file};
 
 /// The picture, in the folder of the results.
@@ -26,7 +25,8 @@ pub struct Moved {
 
 /// Claims and baselines as a page of Markdown: what fails comes first in each table, what is
 /// equivalent is counted.
-pub fn gate_page(claims: &[CheckedCase], gates: &[GateCase], skipped: &[String]) -> String {
+pub fn gate_page(files: &CheckedFiles) -> String {
+    let CheckedFiles { claims, gates, skipped, refused } = files;
     let mut page = "# Checks\n".to_string();
     for case in gates {
         let sign = if case.fails { "**fails**" } else { "passes" };
@@ -78,6 +78,9 @@ pub fn gate_page(claims: &[CheckedCase], gates: &[GateCase], skipped: &[String])
             row(&mut page, &[&line.what, &line.cell, &line.measured, &line.bound, &line.margin]);
         }
     }
+    for (file, why) in refused {
+        let _ = write!(page, "\n## `{file}`: **refused**\n\n{why}\n");
+    }
     for file in skipped {
         let _ = write!(page, "\n## `{file}`: skipped, its data is not here\n");
     }
@@ -88,6 +91,12 @@ fn row(page: &mut String, cells: &[&String]) {
     // What stands in a cell may not end it.
     let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
     let _ = writeln!(page, "| {} |", cells.join(" | "));
+}
+
+/// Removes the picture of an earlier check.
+pub fn forget_moved(folder: &Path) {
+    // One that stays behind is untidy, not wrong.
+    let _ = std::fs::remove_file(folder.join(FILE));
 }
 
 /// Draws the envelopes of what moved, baseline and now on the same axes, into `folder`; returns the

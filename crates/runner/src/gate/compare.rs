@@ -1,6 +1,6 @@
 //! A check: present results against a baseline, by bits, by the witness, by paired seeds.
 
-use super::baseline::{Baseline, BaselineError};
+use super::baseline::{Baseline, BaselineError, Values};
 use super::description::{Gate, Reaction};
 use super::judge::{Figure, Judged, Ruling, Verdict, judge};
 use super::looks::{ERROR_RATE, Looks};
@@ -93,10 +93,17 @@ impl Baseline {
         if self.stamp != stamp {
             return Ok(false);
         }
+        let planned = planned_epochs(plan);
         for (index, cell) in self.cells.iter().enumerate() {
             for (seed, record) in records(plan, results, index, seeds)?.iter().enumerate() {
                 let [weights, curves] = digests(record);
                 if (&weights, &curves) != (&cell.weights[seed], &cell.curves[seed]) {
+                    return Ok(false);
+                }
+                // What reads a number of a run may be wrong as well.
+                let reads_otherwise =
+                    |of: &Values| of.values[seed] != of.figure.value(record, planned);
+                if cell.figures.iter().any(reads_otherwise) {
                     return Ok(false);
                 }
             }

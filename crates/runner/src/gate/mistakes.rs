@@ -5,6 +5,7 @@ use gradus_core::Mistake;
 use super::description::{Gate, Margin};
 use crate::checks::{Measure, Moment, measure_alone, measure_of_data};
 use crate::experiment::Experiment;
+use crate::metric::Metric;
 
 /// Everything that can be said without the data.
 pub(crate) fn alone(experiment: &Experiment) -> Vec<Mistake> {
@@ -38,6 +39,15 @@ fn numbers(margin: &Margin) -> Vec<Mistake> {
             let message = format!("a margin of {value}");
             found.push(Mistake::new(name, message, "allowed: finite numbers above 0"));
         }
+    }
+    let is_share = match margin.of {
+        Measure::Diverged | Measure::Stalled => true,
+        Measure::Metric { metric, .. } => metric.higher_is_better() && metric != Metric::R2,
+        _ => false,
+    };
+    if is_share && margin.margin >= 1.0 {
+        let message = format!("a margin of {} for a share", margin.margin);
+        found.push(Mistake::new("margin", message, "allowed: above 0, below 1"));
     }
     let has_curve = matches!(margin.of, Measure::Judged | Measure::Metric { .. });
     if margin.course.is_some() && !has_curve {

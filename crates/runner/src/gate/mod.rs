@@ -19,4 +19,6 @@ pub use looks::{ERROR_RATE, Looks};
 pub(crate) use mistakes::{alone, of_data};
 pub use resolution::{POWER, Resolution, Spread, UNSURE, resolve};
 pub use values::{Criterion, Envelope};
-pub use witness::{Departure, Evaluated, Witness, WitnessStep, departure, witnesses};
+pub use witness::{
+    Departure, Evaluated, Witness, WitnessStep, departure, steady_witnesses, witnesses,
+};

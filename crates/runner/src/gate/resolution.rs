@@ -65,10 +65,23 @@ pub fn resolve(spreads: &[Spread], looks: &Looks) -> Vec<Resolution> {
         Resolution {
             resolves: smallest_margin <= spread.margin,
             smallest_margin,
-            seeds: (2..=MOST_SEEDS).find(is_enough),
+            seeds: least(is_enough),
         }
     };
     parts.iter().zip(spreads).map(resolution).collect()
+}
+
+/// The least number of seeds that is enough, by halves: what is enough stays so with more.
+fn least(is_enough: impl Fn(&usize) -> bool) -> Option<usize> {
+    let (mut low, mut high) = (1, MOST_SEEDS);
+    if !is_enough(&high) {
+        return None;
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if is_enough(&middle) { high = middle } else { low = middle }
+    }
+    Some(high)
 }
 
 /// A figure's values in two numbers.

@@ -46,15 +46,27 @@ pub struct Envelope {
 pub(super) fn criteria(plan: &Plan) -> Vec<Criterion> {
     let judge = plan.experiment.judge();
     let margins = plan.experiment.gate.iter().flat_map(|gate| &gate.margins);
-    let both = margins.flat_map(|margin| {
+    let mut criteria: Vec<Criterion> = Vec::new();
+    for margin in margins {
         let of = margin.of.resolved(judge);
-        let end = Criterion { of, course: false, margin: margin.margin };
-        let has_curve = matches!(of, Measure::Metric { .. });
-        let margin = margin.course.unwrap_or(margin.margin);
-        let course = has_curve.then_some(Criterion { of, course: true, margin });
-        [Some(end), course].into_iter().flatten()
-    });
-    both.collect()
+        criteria.push(Criterion { of, course: false, margin: margin.margin });
+        // One curve has one course, whatever moments of it are judged.
+        let is_new = !criteria.iter().any(|other| other.course && has_the_curve_of(other.of, of));
+        if matches!(of, Measure::Metric { .. }) && is_new {
+            let margin = margin.course.unwrap_or(margin.margin);
+            criteria.push(Criterion { of, course: true, margin });
+        }
+    }
+    criteria
+}
+
+/// Whether both measure the same metric of the same part.
+fn has_the_curve_of(one: Measure, other: Measure) -> bool {
+    let curve = |of| match of {
+        Measure::Metric { metric, split, .. } => Some((metric, split)),
+        _ => None,
+    };
+    curve(one).is_some() && curve(one) == curve(other)
 }
 
 /// Epochs of a run that goes on to its end.
@@ -69,7 +81,12 @@ impl Criterion {
     pub(super) fn value(self, record: &RunRecord, planned: u64) -> f64 {
         match record.outcome {
             Outcome::Failed { .. } => f64::NAN,
-            Outcome::Diverged { .. } => f64::INFINITY,
+            // Where that is what is measured, it has a margin of its own.
+            Outcome::Diverged { .. }
+                if !matches!(self.of, Measure::Diverged | Measure::Stalled) =>
+            {
+                f64::INFINITY
+            }
             _ if self.course => course(record, self.of, planned),
             _ => value_of(self.of, record),
         }

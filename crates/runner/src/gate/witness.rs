@@ -2,7 +2,9 @@
 //! depend on the matrix product.
 //!
 //! A formula that is changed, however little it does to the end of a training, shows here at once;
-//! another kernel, sum order or number of threads does not.
+//! another kernel, sum order or number of threads does not. Where rounding alone moves a quantity
+//! by more than that, as it does behind a gradient that is nothing but rounding and an optimizer that
+//! normalizes it, the baseline leaves the quantity out: it is NaN there, and holds nobody.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +28,15 @@ const MOST_CELLS: usize = 8;
 /// Seeds of each: two tell whether the seed is listened to at all.
 const SEEDS: usize = 2;
 
-/// Relative difference that another matrix product may make. Twenty steps in `f64` differ by some
-/// 1e-15 at first, and by at most some 1e-12 at last.
+/// Relative difference that another matrix product may make, which rounds by some 1e-15.
 const TOLERANCE: f64 = 1e-9;
+
+/// Relative change of each parameter and gradient in each step that stands for the rounding of another
+/// matrix product, a hundred times as large.
+const DISTURBANCE: f64 = 1e-13;
+
+/// What that moves by more than this share is noise, and not held.
+const NOISE: f64 = 1e-9;
 
 /// The witness of one model and seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +78,23 @@ pub struct Departure {
     pub now: f64,
 }
 
+/// The witnesses of a plan for its baseline, in which what is noise is NaN.
+///
+/// # Errors
+/// When it is interrupted, between two steps.
+pub fn steady_witnesses(
+    plan: &Plan,
+    dataset: &Dataset,
+    interruption: &Interruption,
+) -> Result<Vec<Witness>, Interrupted> {
+    let mut found = disturbed(plan, dataset, 0.0, interruption)?;
+    let others = disturbed(plan, dataset, DISTURBANCE, interruption)?;
+    for (witness, other) in found.iter_mut().zip(&others) {
+        witness.forget_noise(other);
+    }
+    Ok(found)
+}
+
 /// The witnesses of a plan: of each of its cells, those that differ in the learning rate alone as
 /// one, by its middle value.
 ///
@@ -78,6 +103,15 @@ pub struct Departure {
 pub fn witnesses(
     plan: &Plan,
     dataset: &Dataset,
+    interruption: &Interruption,
+) -> Result<Vec<Witness>, Interrupted> {
+    disturbed(plan, dataset, 0.0, interruption)
+}
+
+fn disturbed(
+    plan: &Plan,
+    dataset: &Dataset,
+    disturbance: f64,
     interruption: &Interruption,
 ) -> Result<Vec<Witness>, Interrupted> {
     let seeds: Vec<u64> = (0..plan.experiment.seed_count().min(SEEDS))
@@ -94,7 +128,8 @@ pub fn witnesses(
             if !experiment.records(Quantity::GradientNorms) {
                 experiment.record.push(Quantity::GradientNorms);
             }
-            let (steps, evaluated) = steps(&experiment, seed, &prepared, interruption)?;
+            let (steps, evaluated) =
+                steps(&experiment, (seed, disturbance), &prepared, interruption)?;
             found.push(Witness { cell: plan.cell_label(cell), seed, steps, evaluated });
         }
     }
@@ -117,17 +152,18 @@ fn cells(experiment: &Experiment) -> Vec<usize> {
 
 fn steps(
     experiment: &Experiment,
-    seed: u64,
+    (seed, disturbance): (u64, f64),
     data: &Prepared<f64>,
     interruption: &Interruption,
 ) -> Result<(Vec<WitnessStep>, Vec<Evaluated>), Interrupted> {
     let mut run = Run::start(experiment, seed, data);
+    run.set_disturbance(disturbance);
     let mut order: Vec<u32> = (0..data.train.rows() as u32).collect();
     let mut steps = Vec::new();
     let total = run.last_step();
     let mut stretch = |run: &mut Run<'_, f64>, until: u64| -> Result<(), Interrupted> {
         while run.steps() < until {
-            let before = run.sums();
+            run.forget_sums();
             let at = run.steps();
             // Ends after one step: the second call of `between` is in its place.
             let mut calls = 0;
@@ -139,10 +175,10 @@ fn steps(
                 return one.map(|_| ());
             }
             let now = run.sums();
-            let loss = (now.loss - before.loss) / (now.rows - before.rows) as f64;
-            let squares = now.gradient_norms.iter().zip(&before.gradient_norms);
-            let gradient = squares.map(|(now, before)| (now - before).powi(2)).sum::<f64>().sqrt();
-            steps.push(WitnessStep(at + 1, run.rate_at(at), loss, gradient, now.parameter_norm));
+            let loss = now.loss / now.rows as f64;
+            let gradient = now.gradient_norms.iter().map(|norm| norm * norm).sum::<f64>().sqrt();
+            let [loss, gradient, parameters] = [loss, gradient, now.parameter_norm].map(lost);
+            steps.push(WitnessStep(at + 1, run.rate_at(at), loss, gradient, parameters));
             if matches!(one, Ok(Some(_))) {
                 break;
             }
@@ -164,17 +200,53 @@ fn steps(
     }
     let measured = run.measure(interruption)?;
     let evaluated = experiment.evaluated().iter().zip(&measured).flat_map(|(part, measured)| {
-        let loss = Evaluated(format!("{} loss", part.name()), measured.loss);
+        let loss = Evaluated(format!("{} loss", part.name()), lost(measured.loss));
         let metrics = experiment.metrics().iter().zip(&measured.metrics);
-        let named = metrics
-            .map(|(metric, &value)| Evaluated(format!("{} {}", part.name(), metric.name()), value));
+        let named = metrics.map(|(metric, &value)| {
+            Evaluated(format!("{} {}", part.name(), metric.name()), lost(value))
+        });
         std::iter::once(loss).chain(named)
     });
     Ok((steps, evaluated.collect()))
 }
 
+/// A value that is no number as infinity, for NaN says here that a value is not held.
+fn lost(value: f64) -> f64 {
+    if value.is_nan() { f64::INFINITY } else { value }
+}
+
+impl Witness {
+    /// Leaves out what a disturbance has moved, a quantity of the steps from the first such step on.
+    fn forget_noise(&mut self, disturbed: &Self) {
+        let mut is_steady = [true; 3];
+        for (place, step) in self.steps.iter_mut().enumerate() {
+            let other = disturbed.steps.get(place);
+            let theirs = other.map_or([f64::NAN; 3], |other| [other.2, other.3, other.4]);
+            let ours = [&mut step.2, &mut step.3, &mut step.4];
+            for ((ours, theirs), is_steady) in ours.into_iter().zip(theirs).zip(&mut is_steady) {
+                *is_steady &= is_near(*ours, theirs, NOISE);
+                if !*is_steady {
+                    *ours = f64::NAN;
+                }
+            }
+        }
+        for (ours, theirs) in self.evaluated.iter_mut().zip(&disturbed.evaluated) {
+            if !is_near(ours.1, theirs.1, NOISE) {
+                ours.1 = f64::NAN;
+            }
+        }
+    }
+
+    /// The share of its quantities that are held.
+    pub fn held(&self) -> f64 {
+        let steps = self.steps.iter().flat_map(|step| [step.2, step.3, step.4]);
+        let all: Vec<f64> = steps.chain(self.evaluated.iter().map(|value| value.1)).collect();
+        all.iter().filter(|value| !value.is_nan()).count() as f64 / all.len() as f64
+    }
+}
+
 /// Where the witnesses first differ by more than a matrix product can make of them; by steps, so
-/// that the earliest is named. Witnesses of other cells or seeds differ in that.
+/// that the earliest is named.
 pub fn departure(before: &[Witness], now: &[Witness]) -> Option<Departure> {
     let mut found: Option<Departure> = None;
     for (before, now) in before.iter().zip(now) {
@@ -186,7 +258,16 @@ pub fn departure(before: &[Witness], now: &[Witness]) -> Option<Departure> {
             found = Some(candidate);
         }
     }
-    found
+    let numbers = [before.len(), now.len()].map(|count| count as f64);
+    let others = (numbers[0] != numbers[1]).then(|| Departure {
+        cell: String::new(),
+        seed: 0,
+        step: None,
+        quantity: "number of witnesses".to_string(),
+        before: numbers[0],
+        now: numbers[1],
+    });
+    found.or(others)
 }
 
 fn first(before: &Witness, now: &Witness) -> Option<Departure> {
@@ -198,6 +279,9 @@ fn first(before: &Witness, now: &Witness) -> Option<Departure> {
         before,
         now: value,
     };
+    if (&before.cell, before.seed) != (&now.cell, now.seed) {
+        return Some(differs(None, "seed of the witness", before.seed as f64, now.seed as f64));
+    }
     for (was, is) in before.steps.iter().zip(&now.steps) {
         let quantities = [
             ("number of the step", was.0 as f64, is.0 as f64),
@@ -215,12 +299,21 @@ fn first(before: &Witness, now: &Witness) -> Option<Departure> {
     if lengths.0 != lengths.1 {
         return Some(differs(None, "number of steps", lengths.0 as f64, lengths.1 as f64));
     }
+    let lengths = (before.evaluated.len(), now.evaluated.len());
+    if lengths.0 != lengths.1 {
+        return Some(differs(None, "number of values", lengths.0 as f64, lengths.1 as f64));
+    }
     let pairs = before.evaluated.iter().zip(&now.evaluated);
     let differing = pairs.into_iter().find(|(a, b)| a.0 != b.0 || !agree(a.1, b.1));
     differing.map(|(a, b)| differs(None, &b.0, a.1, b.1))
 }
 
-fn agree(a: f64, b: f64) -> bool {
-    let both_lost = !a.is_finite() && !b.is_finite();
-    both_lost || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
+/// Whether a baseline's value holds now, or holds nobody.
+fn agree(held: f64, now: f64) -> bool {
+    held.is_nan() || is_near(held, now, TOLERANCE)
+}
+
+fn is_near(a: f64, b: f64, share: f64) -> bool {
+    let is_finite = a.is_finite() && b.is_finite();
+    a == b || (is_finite && (a - b).abs() <= share * a.abs().max(b.abs()))
 }

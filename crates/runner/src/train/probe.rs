@@ -1,11 +1,11 @@
 //! What the witness of a gate reads of a run between two steps.
 
-use gradus_core::Scalar;
+use gradus_core::{Scalar, Stream};
 use gradus_optim::Clock;
 
 use super::Run;
 
-/// Sums over the steps of an epoch, and where the parameters are by now.
+/// Sums over steps, and where the parameters are by now.
 #[derive(Clone, Debug)]
 pub(crate) struct Sums {
     /// Of loss times rows.
@@ -39,7 +39,35 @@ impl<T: Scalar> Run<'_, T> {
         self.clock.step = step;
     }
 
-    /// What the steps of the epoch have summed up so far.
+    /// Begins the sums anew, so that a step's share of them loses no digits.
+    pub(crate) fn forget_sums(&mut self) {
+        (self.epoch_loss, self.epoch_rows) = (0.0, 0);
+        self.curves.forget_norm_sums();
+    }
+
+    /// From now on each step rounds as another matrix product might: see [`Run::disturb`].
+    pub(crate) fn set_disturbance(&mut self, share: f64) {
+        self.disturbance = share;
+    }
+
+    /// Moves each parameter and its gradient by a share of itself, or of the root mean square of
+    /// all where that is larger, up or down: a gradient of 0 may be nothing but rounding.
+    #[cold]
+    pub(super) fn disturb(&mut self) {
+        let mut stream = Stream::new(self.seed, "disturbance", self.clock.step, 0);
+        let parameters = &mut self.program.parameters;
+        for values in [&mut parameters.values, &mut parameters.gradients] {
+            let squares: f64 = values.iter().map(|value| value.to_f64().powi(2)).sum();
+            let usual = (squares / values.len() as f64).sqrt();
+            for value in values.iter_mut() {
+                let sign = if stream.uniform() < 0.5 { -1.0 } else { 1.0 };
+                let size = value.to_f64().abs().max(usual);
+                *value = T::from_f64(value.to_f64() + sign * self.disturbance * size);
+            }
+        }
+    }
+
+    /// What the steps have summed up so far.
     pub(crate) fn sums(&self) -> Sums {
         let norms = |sum: f64, value: &T| sum + value.to_f64() * value.to_f64();
         Sums {
