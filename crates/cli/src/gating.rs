@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use gradus_report::{GateCase, Moved, draw_moved, forget_moved};
 use gradus_runner::data::Dataset;
 use gradus_runner::gate::{
-    Baseline, Compared, Comparison, Evidence, departure, steady_witnesses, witnesses,
+    Baseline, Compared, Comparison, Evidence, WitnessError, departure, steady_witnesses, witnesses,
 };
 use gradus_runner::{CHECKPOINT_EVERY, Folder, Plan, Results, Selection, program_digest, stamp};
 
@@ -82,7 +82,7 @@ impl<'a> Gating<'a> {
     pub(crate) fn baseline(&mut self) -> Result<Baseline, Failure> {
         let results = self.train(self.plan.experiment.seed_count())?;
         let witness = steady_witnesses(self.plan, self.dataset, &self.signals.interruption);
-        let witness = witness.map_err(|_| self.left())?;
+        let witness = witness.map_err(|error| self.without_witness(&error))?;
         Ok(Baseline::of(self.plan, &results, &stamp(), witness)?)
     }
 
@@ -106,7 +106,7 @@ impl<'a> Gating<'a> {
             return Ok((comparison, None));
         }
         let witness = witnesses(self.plan, self.dataset, &self.signals.interruption);
-        let witness = witness.map_err(|_| self.left())?;
+        let witness = witness.map_err(|error| self.without_witness(&error))?;
         comparison.departure = departure(&baseline.witness, &witness);
         loop {
             let (figures, next) = baseline.compare(self.plan, &results, seeds)?;
@@ -151,8 +151,13 @@ impl<'a> Gating<'a> {
         Ok(Some(draw_moved(name, &moved, &self.folder.path)?))
     }
 
-    fn left(&self) -> Failure {
-        Failure::left(self.signals, "what is trained is kept; the same command carries on")
+    fn without_witness(&self, error: &WitnessError) -> Failure {
+        match error {
+            WitnessError::Interrupted => {
+                Failure::left(self.signals, "what is trained is kept; the same command carries on")
+            }
+            WitnessError::Shortage(_) => Failure::shortage(&self.folder.path, &error.to_string()),
+        }
     }
 }
 

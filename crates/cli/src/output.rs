@@ -48,10 +48,11 @@ pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
 }
 
 /// Text with everything escaped that would move the cursor, change colors or turn the direction of
-/// what follows: names of files and of columns may hold anything.
+/// what follows: names of files and of columns may hold anything. A tab too, which would pass for
+/// blanks; those of lines that a message shows have become blanks before.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let is_hidden = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
+        (c.is_control() && c != '\n')
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
             || c == '\u{61c}'
             || c == '\u{feff}'

@@ -166,6 +166,7 @@ fn a_grown_sweep_trains_what_is_missing() {
             "name",
             "question",
             "refused",
+            "refused_runs",
             "runs"
         ]
     );

@@ -74,6 +74,6 @@ pub use stop::{Stop, Watched};
 pub use store::{Presence, Store, experiment_text};
 pub use store_error::{StoreError, is_temporary};
 pub use train::{Between, Run, Trained, train};
-pub use verify::{Difference, Verified, verify};
+pub use verify::{Difference, Verified, VerifyError, verify};
 pub use weights::{Init, Weights, safetensors_bytes};
 pub use whole_file::write_whole;

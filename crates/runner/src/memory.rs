@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::interruption::{Interrupted, Interruption};
 use crate::pool::cores;
@@ -36,7 +36,18 @@ fn available_memory(threads: Threads) -> Option<u64> {
     if is_removed("memory") {
         return None;
     }
-    [of_system(), of_groups(), of_limits(threads)].into_iter().flatten().min()
+    [left_by_others(), of_limits(threads)].into_iter().flatten().min()
+}
+
+/// The part of it that other processes take from too.
+fn left_by_others() -> Option<u64> {
+    [of_system(), of_groups()].into_iter().flatten().min()
+}
+
+/// Bytes that this process has taken and written to.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    field(&status, "RssAnon:").unwrap_or(0)
 }
 
 /// Address space that the system's allocator sets aside for each thread.
@@ -133,6 +144,10 @@ fn least_left(top: &Path, path: &str, names: &Names) -> Option<u64> {
 /// itself takes a little.
 const SHARE: f64 = 0.9;
 
+fn share(bytes: u64) -> u64 {
+    (bytes as f64 * SHARE) as u64
+}
+
 /// Memory that runs share. Clones are the same memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Memory(Arc<Shared>);
@@ -141,8 +156,26 @@ pub(crate) struct Memory(Arc<Shared>);
 struct Shared {
     /// Bytes in all; `None` where nothing limits it.
     total: Option<u64>,
+    /// What is left of them at present, where other processes may have taken some.
+    look: Look,
+    /// Bytes that this process had taken before.
+    before: u64,
     taken: Mutex<Taken>,
     freed: Condvar,
+}
+
+/// Bytes that others have left, and how many this process has taken and written to since it began to
+/// give them out.
+type Look = fn(before: u64) -> Option<(u64, u64)>;
+
+/// Runs that take less are not worth a look at the system, which takes as long as some of them.
+const WORTH_A_LOOK: u64 = 64 << 20;
+
+/// How long a run waits for the memory that other processes have taken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn look(before: u64) -> Option<(u64, u64)> {
+    Some((left_by_others()?, resident().saturating_sub(before)))
 }
 
 #[derive(Debug, Default)]
@@ -204,11 +237,12 @@ impl Drop for Reserved {
 impl Memory {
     /// All that is available now, beside what these threads will take.
     pub(crate) fn of_machine(threads: Threads) -> Self {
-        Self::new(available_memory(threads).map(|bytes| (bytes as f64 * SHARE) as u64))
+        Self::new(available_memory(threads).map(share), look)
     }
 
-    fn new(total: Option<u64>) -> Self {
-        Self(Arc::new(Shared { total, taken: Mutex::default(), freed: Condvar::new() }))
+    fn new(total: Option<u64>, look: Look) -> Self {
+        let (taken, freed) = (Mutex::default(), Condvar::new());
+        Self(Arc::new(Shared { total, before: resident(), look, taken, freed }))
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -221,10 +255,23 @@ impl Memory {
         Some(format!("{}; {RELIEF}", shortage(bytes, total)))
     }
 
+    /// Whether other processes leave so many bytes now, beside what runs of this one have reserved
+    /// and not yet written to. The only run need not heed what is kept for runs to come.
+    fn is_left(&self, needed: u64, taken: &Taken) -> bool {
+        if needed < WORTH_A_LOOK || self.0.total.is_none() {
+            return true;
+        }
+        let Some((left, grown)) = (self.0.look)(self.0.before) else { return true };
+        let reserved = if taken.runs == 0 { 0 } else { taken.bytes };
+        share(left).saturating_add(grown.min(taken.bytes)) >= needed.saturating_add(reserved)
+    }
+
     /// Takes the bytes of a run, and beside them those of its data, all in one once they are free:
     /// who waits holds nothing, so nobody waits for each other. How much data there is yet to be
-    /// made is asked again at each look. A run that would be the only one need not wait: what is
-    /// taken then is kept for runs to come.
+    /// made is asked again at each look. A run that would be the only one need not wait for others
+    /// of this process: what is taken then is kept for runs to come. What other processes have
+    /// taken it waits for, and no longer than it has patience: they may wait for this one. `say`
+    /// is told that it does.
     ///
     /// # Errors
     /// When they can never be had, or the waiting is interrupted.
@@ -233,9 +280,11 @@ impl Memory {
         run: u64,
         data: impl Fn() -> u64,
         interruption: &Interruption,
+        say: impl FnOnce(String),
     ) -> Result<(Reserved, Reserved), Refusal> {
         /// Between two looks whether it was interrupted.
         const LOOK: Duration = Duration::from_millis(50);
+        let (mut waits_since, mut say) = (None, Some(say));
         let mut taken = self.taken();
         loop {
             let of_data = data();
@@ -245,10 +294,22 @@ impl Memory {
             }
             let is_free = |total: u64| total.saturating_sub(taken.bytes) >= needed;
             if taken.runs == 0 || self.0.total.is_none_or(is_free) {
-                taken.bytes = taken.bytes.saturating_add(needed);
-                taken.runs += 1;
-                let reserved = |bytes, is_run| Reserved { memory: self.clone(), bytes, is_run };
-                return Ok((reserved(run, true), reserved(of_data, false)));
+                if self.is_left(needed, &taken) {
+                    taken.bytes = taken.bytes.saturating_add(needed);
+                    taken.runs += 1;
+                    let reserved = |bytes, is_run| Reserved { memory: self.clone(), bytes, is_run };
+                    return Ok((reserved(run, true), reserved(of_data, false)));
+                }
+                if taken.runs == 0 {
+                    let words = format!("it needs about {} of memory", gigabytes(needed));
+                    let words = words + ", which other processes have taken since training began";
+                    if waits_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                        return Err(Refusal::TooLarge(format!("{words}; {RELIEF}")));
+                    }
+                    if let Some(say) = say.take() {
+                        say(format!("{words}; it waits for {} s", PATIENCE.as_secs()));
+                    }
+                }
             }
             interruption.check()?;
             let waited = self.0.freed.wait_timeout(taken, LOOK);
@@ -268,15 +329,20 @@ mod tests {
 
     use super::*;
 
+    /// Nobody else takes anything.
+    fn memory(total: Option<u64>) -> Memory {
+        Memory::new(total, |_| None)
+    }
+
     #[test]
     fn no_more_is_given_out_than_there_is_and_everyone_has_a_turn() {
-        let memory = Memory::new(Some(100));
+        let memory = memory(Some(100));
         let (now, most, turns) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         std::thread::scope(|threads| {
             for _ in 0..8 {
                 threads.spawn(|| {
                     for _ in 0..50 {
-                        let reserved = memory.reserve(30, || 10, &Interruption::default());
+                        let reserved = memory.reserve(30, || 10, &Interruption::default(), |_| ());
                         let reserved = reserved.expect("it fits");
                         most.fetch_max(now.fetch_add(40, Ordering::SeqCst) + 40, Ordering::SeqCst);
                         turns.fetch_add(1, Ordering::SeqCst);
@@ -293,28 +359,59 @@ mod tests {
 
     #[test]
     fn what_never_fits_is_refused_and_what_is_alone_goes_on() {
-        let memory = Memory::new(Some(3_000_000_000));
+        let memory = memory(Some(3_000_000_000));
         let never = Interruption::default();
-        let refused = memory.reserve(2_500_000_000, || 1_500_000_000, &never);
+        let refused = memory.reserve(2_500_000_000, || 1_500_000_000, &never, |_| ());
         let Err(Refusal::TooLarge(words)) = refused else { panic!("it was to be refused") };
         assert!(
             words.starts_with("it needs about 4.00 GB of memory and at most 3.00 GB"),
             "{words}"
         );
         // Data of runs to come fills it; without this rule nobody would ever go on.
-        let first = memory.reserve(100_000_000, || 2_900_000_000, &never);
+        let first = memory.reserve(100_000_000, || 2_900_000_000, &never, |_| ());
         let (run, kept) = first.expect("it fits to the byte");
         drop(run);
-        let alone = memory.reserve(200_000_000, || 0, &never).expect("nobody else is there");
+        let alone =
+            memory.reserve(200_000_000, || 0, &never, |_| ()).expect("nobody else is there");
         let asked = Interruption::default();
         asked.ask();
-        let second = memory.reserve(200_000_000, || 0, &asked);
+        let second = memory.reserve(200_000_000, || 0, &asked, |_| ());
         assert_eq!(second.map(drop), Err(Refusal::Interrupted));
         drop((kept, alone));
         let taken = memory.taken();
         assert_eq!((taken.bytes, taken.runs), (0, 0));
         drop(taken);
-        assert!(Memory::new(None).reserve(u64::MAX, || 1, &never).is_ok());
+        assert!(self::memory(None).reserve(u64::MAX, || 1, &never, |_| ()).is_ok());
+    }
+
+    #[test]
+    fn what_other_processes_take_meanwhile_is_waited_for() {
+        static LEFT: AtomicU64 = AtomicU64::new(0);
+        LEFT.store(4 << 30, Ordering::SeqCst);
+        let memory = Memory::new(Some(8 << 30), |_| Some((LEFT.load(Ordering::SeqCst), 0)));
+        let (asked, said) = (Interruption::default(), AtomicU64::new(0));
+        // Less than there was at the start, and than is left.
+        let first = memory.reserve(2 << 30, || 0, &asked, |_| ()).expect("it is left");
+        // What the first has reserved and not yet written to is still among what is left.
+        assert!(
+            !memory.is_left(2 << 30, &memory.taken()) && memory.is_left(1 << 30, &memory.taken())
+        );
+        drop(first);
+        std::thread::scope(|threads| {
+            let waits = threads.spawn(|| {
+                let say = |words: String| {
+                    assert!(words.contains("5.37 GB"), "{words}");
+                    said.fetch_add(1, Ordering::SeqCst);
+                };
+                memory.reserve(5 << 30, || 0, &asked, say).is_ok()
+            });
+            while said.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            assert_eq!(memory.taken().bytes, 0);
+            LEFT.store(6 << 30, Ordering::SeqCst);
+            assert!(waits.join().expect("it ends"), "the other process gave it back");
+        });
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use gradus_core::{Graph, Scalar, Shape, TargetKind};
 
 use crate::data::Dataset;
-use crate::experiment::{Experiment, Quantity};
+use crate::experiment::{Experiment, Precision, Quantity};
+use crate::memory::{Memory, Threads};
 use crate::train::evaluated_rows;
 
 /// What is known of the data of all runs of an experiment.
@@ -19,6 +20,27 @@ pub(crate) struct Needs {
 
 /// What small things take together: names, descriptions, the record.
 const SMALL: u64 = 2 << 20;
+
+/// Why a run of this cell cannot be trained at present, by itself and on data that is made for it
+/// alone. Everything that trains asks this or reserves what it takes, before the first step.
+///
+/// # Panics
+/// If the model was not checked against the data.
+pub(crate) fn shortage_of_run(
+    dataset: &Dataset,
+    experiment: &Experiment,
+    threads: Threads,
+) -> Option<String> {
+    fn bytes<T: Scalar>(dataset: &Dataset, experiment: &Experiment) -> u64 {
+        let needs = Needs::new::<T>(dataset, experiment);
+        needs.data.saturating_add(needs.of_run::<T>(experiment))
+    }
+    let bytes = match experiment.train.precision {
+        Precision::F32 => bytes::<f32>(dataset, experiment),
+        Precision::F64 => bytes::<f64>(dataset, experiment),
+    };
+    Memory::of_machine(threads).refusal(bytes)
+}
 
 impl Needs {
     /// Those of an experiment on this data.
@@ -56,7 +78,8 @@ impl Needs {
         let capacity = evaluated_rows(graph.numbers_per_sample(), self.train_rows);
         let network = graph.room(batch, capacity) as u64;
         let optimizer = parameters * number * experiment.optimizer.numbers_kept() as u64;
-        // The parts of a checkpoint and the bytes that are made of them, which go to the writer.
+        // The parts of a checkpoint and the bytes that are made of them, which go to the writer; the
+        // next is made once it has written them.
         let checkpoint = 2 * (parameters * number + optimizer);
         // At the end, in double precision, where they are kept.
         let keeps_weights = experiment.records(Quantity::Weights);

@@ -172,7 +172,8 @@ fn train_one<T: Scalar>(
     let key = plan.keys[position].as_str();
     let train = || {
         let slot = data.slot(seed);
-        let (_reserved, of_data) = match data.reserve(&experiment, &slot, interruption) {
+        let say = |words: String| line.say(&format!("run {key}: {words}"));
+        let (_reserved, of_data) = match data.reserve(&experiment, &slot, interruption, say) {
             Ok(reserved) => reserved,
             Err(Refusal::Interrupted) => return Err(Interrupted),
             Err(Refusal::TooLarge(message)) => {
@@ -300,6 +301,7 @@ impl<'a, T: Scalar> SharedData<'a, T> {
         experiment: &Experiment,
         slot: &Slot<T>,
         interruption: &Interruption,
+        say: impl FnOnce(String),
     ) -> Result<(Reserved, Reserved), Refusal> {
         let run = self.needs.of_run::<T>(experiment);
         // Data that is there has been counted, but not against a run that could never have both.
@@ -308,7 +310,7 @@ impl<'a, T: Scalar> SharedData<'a, T> {
             return Err(Refusal::TooLarge(words));
         }
         let of_data = || if slot.get().is_some() { 0 } else { self.needs.data };
-        self.memory.reserve(run, of_data, interruption)
+        self.memory.reserve(run, of_data, interruption, say)
     }
 
     /// The data of a run. Where another worker has made it meanwhile, what was reserved for it is

@@ -198,7 +198,7 @@ impl Store {
             check_index(connection)?;
             let presence = |key: &String| {
                 Ok(match read_sound_head(connection, key, stamp)? {
-                    Some(head) if head.stamp == stamp => Presence::Here,
+                    Some(head) if head.stamp == stamp || is_removed("stamp") => Presence::Here,
                     Some(_) => Presence::OtherStamp,
                     None => Presence::Missing,
                 })
@@ -332,8 +332,15 @@ impl Store {
         // would each wait for the other, and SQLite fails one of them at once.
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = transaction.map_err(|error| store_error(&self.path, &error))?;
+        let is_whole = !is_removed("transaction");
+        if !is_whole {
+            // From here on each statement is a transaction of its own.
+            transaction.execute_batch("COMMIT").map_err(|error| store_error(&self.path, &error))?;
+        }
         let value = work(&transaction).map_err(|error| store_error(&self.path, &error))?;
-        transaction.commit().map_err(|error| store_error(&self.path, &error))?;
+        if is_whole {
+            transaction.commit().map_err(|error| store_error(&self.path, &error))?;
+        }
         Ok(value)
     }
 }

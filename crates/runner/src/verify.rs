@@ -1,9 +1,13 @@
 //! Stored runs trained once more in another way, and their bits held against the record.
 
+use thiserror::Error;
+
 use crate::cut::{Cut, train_cut};
 use crate::data::Dataset;
 use crate::experiment::Experiment;
 use crate::interruption::{Interrupted, Interruption};
+use crate::memory::Threads;
+use crate::needs::shortage_of_run;
 use crate::plan::Plan;
 use crate::record::{Curve, NamedArray, RunRecord};
 use crate::store::{Presence, Store};
@@ -53,12 +57,37 @@ pub struct Difference {
     pub again: String,
 }
 
+/// Why no verdict came of it.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A run takes more memory than there is.
+    #[error("run {key} cannot be trained again: {why}")]
+    Shortage {
+        /// Its key.
+        key: String,
+        /// In words, with the next step.
+        why: String,
+    },
+    /// It was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<Interrupted> for VerifyError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
 /// Trains `most` of the plan's stored runs again, spread over the plan, last to first, by other
 /// numbers of threads than workers have and every second one cut in its middle and carried on from
 /// its checkpoint. Only runs with the present stamp can be compared, and none that failed.
 ///
 /// # Errors
-/// When the store cannot be read, or training is interrupted: then with `None`.
+/// When the store cannot be read, a run takes more memory than there is, or it is interrupted.
 pub fn verify(
     plan: &Plan,
     dataset: &Dataset,
@@ -66,8 +95,8 @@ pub fn verify(
     stamp: &str,
     most: usize,
     interruption: &Interruption,
-) -> Result<Verified, Option<StoreError>> {
-    let presence = store.presence(plan, stamp).map_err(Some)?;
+) -> Result<Verified, VerifyError> {
+    let presence = store.presence(plan, stamp)?;
     let is_here = |position: &usize| presence[*position] == Presence::Here;
     let stored: Vec<usize> = (0..plan.len()).filter(is_here).collect();
     let mut verified = Verified { comparable: stored.len(), ..Verified::default() };
@@ -76,11 +105,14 @@ pub fn verify(
         // The first and the last of them, and others at equal distances.
         let position = stored[sample * (stored.len() - 1) / (count - 1).max(1)];
         let key = &plan.keys[position];
-        let Some(record) = store.record(key, stamp).map_err(Some)? else { continue };
+        let Some(record) = store.record(key, stamp)? else { continue };
         let experiment = plan.experiment_at(plan.cell(position));
         let seed = plan.seed(position);
-        let again = again(&experiment, seed, dataset, way, interruption);
-        let (again, was_cut) = again.map_err(|Interrupted| None)?;
+        let threads = Threads { computing: way.threads, unstarted: way.threads };
+        if let Some(why) = shortage_of_run(dataset, &experiment, threads) {
+            return Err(VerifyError::Shortage { key: key.clone(), why });
+        }
+        let (again, was_cut) = again(&experiment, seed, dataset, way, interruption)?;
         verified.compared += 1;
         verified.cut += usize::from(was_cut);
         if let Some((quantity, stored, again)) = difference(&record, &again) {

@@ -1,6 +1,7 @@
 //! The one writer of a sweep: what workers hand it is durable before it is reported.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -31,13 +32,17 @@ const GATHERED: Duration = Duration::from_millis(30);
 /// A run that has lasted less than this is not worth a checkpoint.
 const LEAST_AGE: Duration = Duration::from_secs(1);
 
+/// Between two looks whether the writer has written the state before.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// A run that has ended.
 pub(crate) type Finished = (RunRecord, Timing);
 
 /// What a worker hands to the writer.
 enum Message {
     Finished(Box<Finished>),
-    Keep(String, Checkpoint),
+    /// With a clone of the run's token, which is dropped once it is written.
+    Keep(String, Checkpoint, Arc<()>),
     /// The checkpoint of this key is wanted.
     Find(String, SyncSender<Option<StoredCheckpoint>>),
 }
@@ -56,8 +61,7 @@ pub(crate) struct Line<'a> {
 pub(crate) struct Times {
     /// Zero: never.
     every: Duration,
-    /// Counts the moments at which every run should be saved. The writer counts on once it has
-    /// written what came of the last, so that never more than one checkpoint a run waits.
+    /// Counts the moments at which every run should be saved.
     due: AtomicU64,
 }
 
@@ -119,20 +123,25 @@ impl Line<'_> {
         }
         let mut run = run.unwrap_or_else(|| Run::start(experiment, seed, data));
         let mut seen = self.times.due.load(Ordering::Relaxed);
+        // One state waits for the writer at a time: memory is reserved for no more.
+        let token = Arc::new(());
         let outcome = run.train(interruption, &mut |run| {
             interruption.check()?;
             let due = self.times.due.load(Ordering::Relaxed);
-            if due == seen {
+            if due == seen || Arc::strong_count(&token) > 1 {
                 return Ok(());
             }
             seen = due;
-            self.keep(key, run, started.elapsed(), earlier)
+            self.keep((key, &token), run, started.elapsed(), earlier)
         });
         let seconds = earlier + started.elapsed().as_secs_f64();
         match outcome {
             Ok(outcome) => Ok((run.finish(outcome), Timing { seconds })),
             Err(Interrupted) => {
-                self.keep(key, &mut run, started.elapsed(), earlier)?;
+                while Arc::strong_count(&token) > 1 {
+                    std::thread::sleep(LOOK);
+                }
+                self.keep((key, &token), &mut run, started.elapsed(), earlier)?;
                 Err(Interrupted)
             }
         }
@@ -142,7 +151,7 @@ impl Line<'_> {
     #[cold]
     fn keep<T: Scalar>(
         &self,
-        key: &str,
+        (key, token): (&str, &Arc<()>),
         run: &mut Run<'_, T>,
         age: Duration,
         earlier: f64,
@@ -152,7 +161,8 @@ impl Line<'_> {
         }
         let seconds = earlier + age.as_secs_f64();
         let checkpoint = Checkpoint { steps: run.steps(), seconds, state: run.checkpoint() };
-        self.sender.send(Message::Keep(key.to_string(), checkpoint)).map_err(|_| Interrupted)
+        let message = Message::Keep(key.to_string(), checkpoint, Arc::clone(token));
+        self.sender.send(message).map_err(|_| Interrupted)
     }
 
     /// What an earlier process left of this run.
@@ -170,6 +180,11 @@ impl Line<'_> {
             }
             None => Ok(None),
         }
+    }
+
+    /// A line for whoever watches.
+    pub(crate) fn say(&self, words: &str) {
+        self.progress.say(words);
     }
 
     fn refuse(&self, key: &str, damage: &str) {
@@ -205,7 +220,9 @@ impl Desk {
             while let Ok(message) = next {
                 match message {
                     Message::Finished(finished) => group.push(*finished),
-                    Message::Keep(key, checkpoint) => store.keep(&key, stamp, &checkpoint)?,
+                    Message::Keep(key, checkpoint, _token) => {
+                        store.keep(&key, stamp, &checkpoint)?;
+                    }
                     Message::Find(key, reply) => {
                         // A worker that no longer waits has ended, and needs none.
                         let _ = reply.send(store.checkpoint(&key, stamp)?);
@@ -238,5 +255,45 @@ impl Desk {
             return self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected);
         }
         self.receiver.recv_timeout(times.every.saturating_sub(last.elapsed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::file::File;
+
+    #[test]
+    fn a_run_has_one_state_with_the_writer_at_a_time() {
+        let text = "// Why?\n(name: \"kept\", data: (source: Xor), model: [Dense(2)],
+            loss: CrossEntropy, optimizer: (learning_rate: 0.1), train: (epochs: 20000))";
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("kept.ron");
+        std::fs::write(&path, text).expect("it is written");
+        let file = File::read(&path, None).unwrap_or_else(|errors| panic!("{}", errors.text));
+        let experiment = &file.plan.experiment;
+        let kind = experiment.loss.target_kind();
+        let data = file.dataset.prepare::<f32>(&experiment.data, kind, 0);
+        let (begun, times) = (HashSet::new(), Times::new(Duration::from_nanos(1)));
+        let (progress, over) = (Progress::start(1), AtomicBool::new(false));
+        let (line, desk) = open(&begun, &times, &progress);
+        let kept = std::thread::scope(|threads| {
+            // A state is due at every step, and who takes them never has them written.
+            threads.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    times.due.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            let taken = threads.spawn(move || desk.receiver.iter().collect::<Vec<Message>>());
+            let trained = line.train(("key", 0), experiment, &data, &Interruption::default());
+            over.store(true, Ordering::Relaxed);
+            drop(line);
+            assert!(trained.is_ok(), "nobody interrupts it");
+            let taken = taken.join().expect("it ends with the line");
+            taken.iter().filter(|message| matches!(message, Message::Keep(..))).count()
+        });
+        assert_eq!(kept, 1);
     }
 }

@@ -57,24 +57,34 @@ fn as_text(plan: &Plan, presence: &[Presence], estimate: &Estimate) -> String {
         let state = word(presence[position]);
         let _ = writeln!(text, "{position:>6}  {}  {state:<11}  seed {seed:<4} {cell}", &key[..12]);
     }
-    let missing = presence.iter().filter(|&&there| there == Presence::Missing).count();
-    let runs = counted(plan.len(), "run");
-    if let Some(refused) = &estimate.refused {
-        let _ =
-            writeln!(text, "\n{runs}, {missing} missing; the first of them will fail: {refused}");
-        return text;
-    }
+    let count = |state| presence.iter().filter(|&&there| there == state).count();
+    let (missing, others) = (count(Presence::Missing), count(Presence::OtherStamp));
     let _ = match missing {
-        0 => writeln!(text, "\n{runs}, none missing"),
-        _ => writeln!(
+        0 => write!(text, "\n{}, none missing", counted(plan.len(), "run")),
+        _ => write!(text, "\n{}, {missing} missing", counted(plan.len(), "run")),
+    };
+    if others > 0 {
+        let _ = write!(
             text,
-            "\n{runs}, {missing} missing: {} steps in all; about {:.1} s on this machine (measured \
-             on the first of them), about {:.1} MB of results",
+            ", {others} there with another stamp (trained anew but with `run --accept-stamp`)"
+        );
+    }
+    if estimate.steps > 0 {
+        let _ = write!(
+            text,
+            ": {} steps in all; about {:.1} s on this machine (from a few steps of each kind of \
+             them), about {:.1} MB of results, at most {:.2} GB of memory for each run",
             estimate.steps,
             estimate.seconds,
-            estimate.bytes as f64 / 1e6
-        ),
-    };
+            estimate.bytes as f64 / 1e6,
+            estimate.memory as f64 / 1e9
+        );
+    }
+    let _ = writeln!(text);
+    if let Some((position, why)) = &estimate.refusal {
+        let (runs, key) = (counted(estimate.refused, "run"), &plan.keys[*position][..12]);
+        let _ = writeln!(text, "{runs} of them will fail, first {key}: {why}");
+    }
     text
 }
 
@@ -107,6 +117,9 @@ fn as_json(plan: &Plan, presence: &[Presence], estimate: &Estimate) -> serde_jso
         "estimated_seconds": json_number(estimate.seconds),
         "estimated_bytes": estimate.bytes,
         "estimated_memory": estimate.memory,
-        "refused": estimate.refused,
+        "refused_runs": estimate.refused,
+        "refused": estimate.refusal.as_ref().map(|(position, why)| {
+            json!({ "key": plan.keys[*position], "why": why })
+        }),
     })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use gradus_runner::{Verified, stamp, verify};
+use gradus_runner::{Verified, VerifyError, stamp, verify};
 use serde_json::json;
 
 use crate::ResultsPlace;
@@ -50,8 +50,9 @@ impl VerifyCommand {
         let stamp = stamp();
         let verified = verify(&plan, &data, &store, &stamp, self.runs as usize, interruption);
         let verified = verified.map_err(|error| match error {
-            Some(error) => error.into(),
-            None => Failure::left(signals, "nothing was changed"),
+            VerifyError::Store(error) => error.into(),
+            VerifyError::Shortage { .. } => Failure::shortage(&folder, &error.to_string()),
+            VerifyError::Interrupted => Failure::left(signals, "nothing was changed"),
         })?;
         if verified.comparable == 0 {
             return Err(Failure::usage(format!(

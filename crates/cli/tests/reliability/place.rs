@@ -8,7 +8,7 @@ use gradus_runner::{File, Folder, Presence, Store, stamp};
 
 use crate::program::{Ended, Program};
 
-/// Six runs of some 20 ms, two of which diverge: the writer commits several times.
+/// Six runs of some milliseconds, two of which diverge: mostly one commit.
 pub(crate) const SIX: &str = r#"// Which learning rate is best?
 (
     name: "six",

@@ -92,9 +92,10 @@ fn f2_a_call_that_fails_is_named_or_of_no_consequence() {
         id: "F2",
         fault: "a system call fails",
         how: "`strace -e inject=CALL:error=E:when=n`, the calls of F1, every n; ENOSPC, EIO, \
-              EACCES, EDQUOT, EINTR, EMFILE",
-        demanded: "exit 0 with the reference bytes, or another with path and reason; then the \
-                   same command ends in the reference bytes",
+              EACCES, EDQUOT, EINTR, EMFILE; each write and pwrite64 cut in half by a library that \
+              is loaded before",
+        demanded: "exit 0 with the reference bytes, or another with path and reason (not where a \
+                   write was cut: 0); then the same command ends in the reference bytes",
         needs: &[Tool::Strace],
         guards: &["failure"],
         work: calls::fail,
@@ -110,8 +111,9 @@ fn f3_killed_at_any_moment_it_carries_on_to_the_same_bytes() {
         demanded: "nothing durable is lost or trained again, no final name with part of a file; \
                    the reference bytes at the end",
         needs: &[],
-        // A kill at random hardly ever meets a commit: that the journal is needed is seen by F1.
-        guards: &["draws"],
+        // A kill at random hardly ever meets the one moment in which a commit needs its journal:
+        // that is seen by F1.
+        guards: &["transaction"],
         work: kills::random,
     });
 }
@@ -224,6 +226,20 @@ fn f10_a_run_that_can_never_fit_fails_alone() {
         needs: &[],
         guards: &["memory"],
         work: memory::too_large,
+    });
+}
+
+#[test]
+fn f10_what_trains_beside_run_asks_for_memory_too() {
+    hold(&Row {
+        id: "F10 beside",
+        fault: "too little memory for `verify` and `accept`",
+        how: "`ulimit -v` that a network of 0.33 GB does not fit, and one that its witness, in \
+              double precision, does not",
+        demanded: "refused before its first step with what it needs and what there is, exit 75",
+        needs: &[],
+        guards: &["memory"],
+        work: memory::too_large_beside_run,
     });
 }
 
@@ -346,7 +362,7 @@ fn i8_no_name_leads_out_of_the_results() {
         fault: "names that lead elsewhere",
         how: "27 names of experiments and arguments: `../x`, `/proc/x`, CON, controls, bidi marks, \
               300 bytes; links among the results",
-        demanded: "exit 2, nothing written, no control character but tabs in the message",
+        demanded: "exit 2, nothing written, no control character in the message",
         needs: &[],
         guards: &["names"],
         work: input::names,

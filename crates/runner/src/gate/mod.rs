@@ -20,5 +20,6 @@ pub(crate) use mistakes::{alone, of_data};
 pub use resolution::{POWER, Resolution, Spread, UNSURE, resolve};
 pub use values::{Criterion, Envelope};
 pub use witness::{
-    Departure, Evaluated, Witness, WitnessStep, departure, steady_witnesses, witnesses,
+    Departure, Evaluated, Witness, WitnessError, WitnessStep, departure, steady_witnesses,
+    witnesses,
 };

@@ -7,11 +7,14 @@
 //! normalizes it, the baseline leaves the quantity out: it is NaN there, and holds nobody.
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::axis::Axis;
 use crate::data::{Dataset, Prepared};
 use crate::experiment::{Experiment, Precision, Quantity};
 use crate::interruption::{Interrupted, Interruption};
+use crate::memory::Threads;
+use crate::needs::shortage_of_run;
 use crate::plan::Plan;
 use crate::train::Run;
 
@@ -78,15 +81,32 @@ pub struct Departure {
     pub now: f64,
 }
 
+/// Why there is no witness.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WitnessError {
+    /// It takes more memory than there is.
+    #[error("the witness, whose steps are in double precision, cannot be had: {0}")]
+    Shortage(String),
+    /// It was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<Interrupted> for WitnessError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
 /// The witnesses of a plan for its baseline, in which what is noise is NaN.
 ///
 /// # Errors
-/// When it is interrupted, between two steps.
+/// When it is interrupted, between two steps, or takes more memory than there is.
 pub fn steady_witnesses(
     plan: &Plan,
     dataset: &Dataset,
     interruption: &Interruption,
-) -> Result<Vec<Witness>, Interrupted> {
+) -> Result<Vec<Witness>, WitnessError> {
     let mut found = disturbed(plan, dataset, 0.0, interruption)?;
     let others = disturbed(plan, dataset, DISTURBANCE, interruption)?;
     for (witness, other) in found.iter_mut().zip(&others) {
@@ -99,12 +119,12 @@ pub fn steady_witnesses(
 /// one, by its middle value.
 ///
 /// # Errors
-/// When it is interrupted, between two steps.
+/// When it is interrupted, between two steps, or takes more memory than there is.
 pub fn witnesses(
     plan: &Plan,
     dataset: &Dataset,
     interruption: &Interruption,
-) -> Result<Vec<Witness>, Interrupted> {
+) -> Result<Vec<Witness>, WitnessError> {
     disturbed(plan, dataset, 0.0, interruption)
 }
 
@@ -113,27 +133,37 @@ fn disturbed(
     dataset: &Dataset,
     disturbance: f64,
     interruption: &Interruption,
-) -> Result<Vec<Witness>, Interrupted> {
+) -> Result<Vec<Witness>, WitnessError> {
     let seeds: Vec<u64> = (0..plan.experiment.seed_count().min(SEEDS))
         .map(|index| plan.experiment.seed(index))
         .collect();
-    let cells = cells(&plan.experiment);
+    let cells: Vec<(usize, Experiment)> =
+        cells(&plan.experiment).into_iter().map(|cell| (cell, witnessed(plan, cell))).collect();
+    for (_, experiment) in &cells {
+        let why = shortage_of_run(dataset, experiment, Threads::of_tiles());
+        why.map_or(Ok(()), |why| Err(WitnessError::Shortage(why)))?;
+    }
     let mut found = Vec::new();
     for &seed in &seeds {
         let (data, kind) = (&plan.experiment.data, plan.experiment.loss.target_kind());
         let prepared = dataset.prepare(data, kind, seed);
-        for &cell in &cells {
-            let mut experiment = plan.experiment_at(cell);
-            experiment.train.precision = Precision::F64;
-            if !experiment.records(Quantity::GradientNorms) {
-                experiment.record.push(Quantity::GradientNorms);
-            }
+        for (cell, experiment) in &cells {
             let (steps, evaluated) =
-                steps(&experiment, (seed, disturbance), &prepared, interruption)?;
-            found.push(Witness { cell: plan.cell_label(cell), seed, steps, evaluated });
+                steps(experiment, (seed, disturbance), &prepared, interruption)?;
+            found.push(Witness { cell: plan.cell_label(*cell), seed, steps, evaluated });
         }
     }
     Ok(found)
+}
+
+/// A cell as its witness is trained.
+fn witnessed(plan: &Plan, cell: usize) -> Experiment {
+    let mut experiment = plan.experiment_at(cell);
+    experiment.train.precision = Precision::F64;
+    if !experiment.records(Quantity::GradientNorms) {
+        experiment.record.push(Quantity::GradientNorms);
+    }
+    experiment
 }
 
 /// The cells at the middle of the axis of rates, as many as are looked at.
