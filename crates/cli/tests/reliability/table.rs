@@ -391,7 +391,7 @@ fn i10_no_command_line_ends_in_a_panic() {
         how: "flags twice, missing, huge, no text, 140 lines of random words",
         demanded: "exit 2 with a message, no panic, nothing written",
         needs: &[],
-        guards: &["arguments"],
+        guards: &["failure"],
         work: input::command_lines,
     });
 }

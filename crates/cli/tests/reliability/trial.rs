@@ -68,7 +68,12 @@ impl Trial {
     pub(crate) fn case(&self, name: impl Display, result: Result<(), String>) {
         self.cases.fetch_add(1, Ordering::Relaxed);
         if let Err(why) = result {
-            self.failures.lock().expect("nobody panicked").push(format!("{name}: {why}"));
+            let failure = format!("{name}: {why}");
+            if self.extent == Extent::Full {
+                // At once and past the capture of tests: a row may take half an hour.
+                let _ = writeln!(std::io::stderr(), "failed: {failure}");
+            }
+            self.failures.lock().expect("nobody panicked").push(failure);
         }
     }
 
