@@ -112,6 +112,50 @@ quick! {
     published_o12_holds_on_yachts: "published/o12_yacht.ron";
 }
 
+/// The seeds' interval stands with each kind of claim, wherever claims are told of.
+#[test]
+fn every_kind_of_claim_has_the_interval_of_its_seeds() {
+    let text = r#"// How sure is it?
+(
+    name: "sure",
+    data: (source: Iris, split: (validation: 0.2), inputs: Standardize),
+    model: [Dense(3)],
+    loss: CrossEntropy,
+    optimizer: (learning_rate: 0.1),
+    train: (epochs: 2, batch: 30),
+    sweep: (axes: [LearningRate(List([0.001, 0.1]))], seeds: 4),
+    checks: [
+        (claim: Below(0.0), where: [LearningRate(0.1)], source: "us"),
+        (claim: Above(0.0), where: [LearningRate(0.1)], source: "us"),
+        (claim: Within(from: 0.0, to: 9.0), where: [LearningRate(0.1)], source: "us"),
+        (claim: Order([[LearningRate(0.1)], [LearningRate(0.001)]]), source: "us"),
+        (claim: BestAt([LearningRate(0.1)]), source: "us"),
+    ],
+)
+"#;
+    let folder = folder(&[("a.ron", text)]);
+    let told = |more: &[&str]| {
+        let arguments = [&["check", "a.ron"], more].concat();
+        answer(&gradus(folder.path(), &arguments)).1
+    };
+    let (table, json) = (told(&["--junit", "a.xml", "--write", "a.md"]), told(&["--json"]));
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("it is written");
+    for (where_, text) in [("terminal", table), ("JUnit", read("a.xml")), ("page", read("a.md"))] {
+        let count = text.matches("; 95 % of resampled seeds: ").count();
+        assert!(count >= 5, "{where_}: {count}: {text}");
+        assert!(text.contains("95 % of resampled seeds: least rise 0."), "{where_}: {text}");
+        assert!(text.contains("95 % of resampled seeds: learning rate 0.1"), "{where_}: {text}");
+    }
+    let json: Value = serde_json::from_str(&json).expect("it prints JSON");
+    let findings = json["checked"][0]["findings"].as_array().expect("a list");
+    for finding in &findings[..4] {
+        let ends = finding["interval"]["numbers"].as_array().expect("numbers");
+        let [low, high] = [0, 1].map(|end: usize| ends[end].as_f64().expect("a number"));
+        assert!(0.0 < low && low < high && high < 9.0, "{finding}");
+    }
+    assert_eq!(findings[4]["interval"]["cells"], serde_json::json!([1, 1]));
+}
+
 /// Each kind of claim, wrong and right, with what the table says of the wrong one.
 #[test]
 fn every_kind_of_claim_can_fail_and_says_by_how_much() {

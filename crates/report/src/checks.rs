@@ -116,7 +116,8 @@ pub fn results_page(cases: &[CheckedCase], command: &str) -> String {
         "# Published results and ours\n\n\
          Made by `{command}`; not edited by hand. `cargo xtask check` holds the same gates.\n\n\
          *Ours* is the mean over the seeds, or what the line says, ± their standard deviation \
-         (`n - 1`). Bounds are included in a gate. *Trust* says of the published value whether we \
+         (`n - 1`), and what 95 % of resampled seeds leave open of what the claim rests on. Bounds \
+         are included in a gate. *Trust* says of the published value whether we \
          know it re-run by an independent program, read in its source, or remembered. A run that \
          broke counts as infinity, and its line says so. The time is that of all runs one after \
          the other, on the machine that made this page.\n\n\

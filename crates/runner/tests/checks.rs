@@ -378,6 +378,25 @@ fn resampled_seeds_say_how_sure_a_claim_is() {
                 where: [Momentum(0.9)]";
     assert_eq!(only(best, rising).interval, Some(Interval::Cells([3, 3])));
     assert_eq!(only(&format!("{best}, seeds: Every"), rising).interval, None);
+    // What a bound, an order and a best value rest on: 0.45, 0.46, 0.47 and 0.75, 0.76, 0.77.
+    let numbers = |claim: &str| match only(claim, rising).interval {
+        Some(Interval::Numbers(ends)) => ends.map(|end| (end * 1e9).round() / 1e9),
+        other => panic!("{claim}: {other:?}"),
+    };
+    let last = "where: [LearningRate(1.0), Momentum(0.9)]";
+    for claim in ["Below(1.0)", "Above(0.1)", "Within(from: 0.0, to: 1.0)", "Not(Above(0.9))"] {
+        assert_eq!(numbers(&format!("claim: {claim}, {last}")), [0.75, 0.77], "{claim}");
+        assert_eq!(
+            only(&format!("claim: {claim}, {last}, seeds: Seed(1)"), rising).interval,
+            None,
+            "one seed leaves nothing to resample"
+        );
+    }
+    let order =
+        "claim: Order([[LearningRate(0.001)], [LearningRate(1.0)]]), where: [Momentum(0.9)]";
+    assert_eq!(numbers(order), [0.3, 0.3], "seeds are paired");
+    let best = "claim: BestAt([LearningRate(1.0)]), where: [Momentum(0.9)]";
+    assert_eq!(only(best, rising).interval, Some(Interval::Cells([3, 3])));
     // A result that is missing makes both a claim and its denial fail.
     let failed = |cell: usize, seed: u64| match (cell, seed) {
         (7, 1) => (vec![0.5; 5], Outcome::Failed { message: "a panic".into() }),

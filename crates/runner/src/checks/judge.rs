@@ -18,7 +18,8 @@ pub struct Finding {
     /// Of a best value, which of the cells is best; none where nothing is finite. Of an edge, the
     /// first at which at least half of the runs diverge.
     pub best: Option<usize>,
-    /// What resampled seeds leave open, 95 % of it, where the claim is of a kind that has it.
+    /// What resampled seeds leave open, 95 % of it; none where one seed or each decides by itself,
+    /// or where a result is missing.
     pub interval: Option<Interval>,
     /// The epoch that decided, of a claim that must hold at each.
     pub epoch: Option<u64>,
@@ -215,24 +216,14 @@ impl Held<'_> {
     }
 }
 
-/// What resampled seeds leave open, of the kinds of claims that say it.
+/// What resampled seeds leave open of what the claim rests on.
 fn interval(check: &Check, held: &Held<'_>, cells: &[CellFinding]) -> Option<Interval> {
     let center = match check.seeds {
         Seeds::Mean => mean,
         Seeds::Median => median,
         Seeds::Every | Seeds::Seed(_) => return None,
     };
-    let is_plain = matches!(
-        check.claim,
-        Claim::Below(_)
-            | Claim::Above(_)
-            | Claim::Within { .. }
-            | Claim::Order(_)
-            | Claim::BestAt(_)
-    );
-    let is_counted = matches!(held.measure, Measure::EpochsTo { .. } | Measure::StepsTo { .. });
-    let has_result = cells.iter().all(|cell| cell.without_result == 0);
-    if (is_plain && !is_counted) || !has_result {
+    if cells.iter().any(|cell| cell.without_result > 0) {
         return None;
     }
     let values: Vec<Vec<f64>> =
