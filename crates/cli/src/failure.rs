@@ -75,6 +75,16 @@ impl Failure {
         &self.message
     }
 
+    /// How bad its exit code is: of several failures the worst decides. What may succeed later is
+    /// not as bad as what is wrong as it stands.
+    pub(crate) fn severity(&self) -> u8 {
+        match self.code {
+            75 => 1,
+            1 => 0,
+            code => code,
+        }
+    }
+
     /// Prints the message to stderr and hands the exit code on.
     pub(crate) fn report(self) -> ExitCode {
         // Where nobody listens any more, the code still tells.

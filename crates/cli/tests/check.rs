@@ -266,7 +266,7 @@ fn a_bound_that_moves_trains_nothing() {
     let keys = |value: &Value| -> Vec<String> {
         value.as_object().expect("an object").keys().cloned().collect()
     };
-    assert_eq!(keys(&second), ["checked", "gates", "skipped"]);
+    assert_eq!(keys(&second), ["checked", "gates", "refused", "skipped"]);
     let case = &second["checked"][0];
     assert_eq!(keys(case), ["file", "findings", "name", "runs", "seconds", "trained"]);
     let finding = &case["findings"][0];

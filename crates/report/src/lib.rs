@@ -32,7 +32,7 @@ pub use checks::{CheckLine, CheckedCase, results_page};
 pub use files::ReportError;
 pub use gate::{
     CheckedFiles, GateCase, GateLine, Moved, changes, draw_moved, forget_moved, gate_page, junit,
-    unresolved,
+    unreached, unresolved,
 };
 pub use performance::{Machine, Performance, cliff_sentence, write_performance};
 pub use verdict::{Best, Border, Edge, RateVerdict, Verdict, verdict};

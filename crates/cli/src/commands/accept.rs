@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use gradus_report::{changes, unresolved};
+use gradus_report::{changes, unreached, unresolved};
 use gradus_runner::File;
 use gradus_runner::gate::Baseline;
 
 use crate::ResultsPlace;
 use crate::failure::Failure;
 use crate::gating::{BASELINES, Gating, without_gate};
-use crate::output::{counted, print, print_json, say};
+use crate::output::{counted, exit, print, print_json, say};
 use crate::signals::Signals;
 use serde_json::{Value, json};
 
@@ -23,7 +23,8 @@ Examples:
 Trains every seed of the file's sweep, shows what changes, asks, and writes NAME.ron, to be reviewed
 and committed with what changed it.
 Exit codes: 0 written, or nothing to change; 1 a margin is below what the seeds can resolve, or a
-run has no value; 2 a wrong file, or nobody to ask.";
+run has no value; 2 a wrong file, or nobody to ask. A file that cannot be accepted hides no other: of
+several the worst decides.";
 
 /// Below this share of its quantities a witness holds little.
 const LEAST_HELD: f64 = 0.5;
@@ -53,15 +54,36 @@ impl AcceptCommand {
     pub(crate) fn run(self, signals: &Signals) -> Result<ExitCode, Failure> {
         let mut said = Vec::new();
         let mut is_refused = false;
+        let mut failures = Vec::new();
         for file in &self.files {
-            let (written, document) = self.accept(file, signals)?;
-            is_refused |= !written;
-            said.push(document);
+            match self.accept(file, signals) {
+                Ok((written, document)) => {
+                    is_refused |= !written;
+                    said.push(document);
+                }
+                Err(failure) => {
+                    let why = failure.message().trim();
+                    said.push(json!({ "file": file, "written": false, "error": why }));
+                    failures.push(failure);
+                }
+            }
+            if signals.interruption.is_asked() {
+                break;
+            }
         }
         if self.results.json {
             print_json(&json!({ "accepted": said }))?;
         }
-        Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        // The worst comes last: its exit code is that of all.
+        failures.sort_by_key(Failure::severity);
+        let worst = failures.pop();
+        for other in failures {
+            other.report();
+        }
+        match worst {
+            Some(worst) => Err(worst),
+            None => Ok(exit(is_refused)),
+        }
     }
 
     /// Whether the baseline stands as the results are, and what is said of it to scripts.
@@ -74,6 +96,10 @@ impl AcceptCommand {
         say(&format!("{}: {}", path.display(), counted(plan.len(), "run")));
         let mut gating = Gating::take(&self.results.out, &plan, &dataset, self.jobs, signals)?;
         let new = gating.baseline()?;
+        let unreached = unreached(&new);
+        if !unreached.is_empty() {
+            say(&format!("warning: {}: {}", path.display(), unreached.join("\n  ")));
+        }
         let unresolved = unresolved(&new);
         if !unresolved.is_empty() {
             let lines = unresolved.join("\n  ");
@@ -84,7 +110,9 @@ impl AcceptCommand {
                 path.display(),
                 counted(new.seeds.len(), "seed")
             ));
-            let document = json!({ "file": path, "written": false, "unresolved": unresolved });
+            let document = json!({
+                "file": path, "written": false, "unresolved": unresolved, "unreached": unreached,
+            });
             return Ok((false, document));
         }
         for witness in new.witness.iter().filter(|witness| witness.held() < LEAST_HELD) {
@@ -111,12 +139,18 @@ impl AcceptCommand {
         }
         if is_new && !self.yes && !is_agreed(&place)? {
             say("not written");
-            return Ok((false, json!({ "file": path, "written": false, "changes": lines })));
+            let document = json!({
+                "file": path, "written": false, "changes": lines, "unreached": unreached,
+            });
+            return Ok((false, document));
         }
         if is_new {
             new.write(&place)?;
         }
-        Ok((true, json!({ "file": path, "written": is_new, "changes": lines, "to": place })))
+        let document = json!({
+            "file": path, "written": is_new, "changes": lines, "unreached": unreached, "to": place,
+        });
+        Ok((true, document))
     }
 
     /// The baseline that is there; one that cannot be read is said, and replaced.

@@ -137,15 +137,17 @@ impl CheckCommand {
             print(&format!("{line}; {skipped} skipped\n"))?;
         }
         let told = self.tell_others(&outcome);
-        let last = outcome.refused.pop();
-        for (_, earlier) in outcome.refused.drain(..) {
-            earlier.report();
+        // The worst comes last: its exit code is that of all.
+        outcome.refused.sort_by_key(|(_, failure)| failure.severity());
+        let worst = outcome.refused.pop();
+        for (_, other) in outcome.refused.drain(..) {
+            other.report();
         }
-        if let Some((_, last)) = last {
+        if let Some((_, worst)) = worst {
             if let Err(failure) = told {
                 failure.report();
             }
-            return Err(last);
+            return Err(worst);
         }
         let fails = held < all || n_failing > 0;
         if let Err(failure) = told {
@@ -420,9 +422,14 @@ fn as_json(outcome: &Outcome) -> Value {
         })
     });
     let skipped = outcome.skipped.iter().map(|(path, why)| json!({ "file": path, "why": why }));
+    let refused = outcome
+        .refused
+        .iter()
+        .map(|(path, failure)| json!({ "file": path, "why": failure.message().trim() }));
     json!({
         "checked": checked.collect::<Vec<_>>(),
         "gates": outcome.gated.iter().map(Gated::as_json).collect::<Vec<_>>(),
         "skipped": skipped.collect::<Vec<_>>(),
+        "refused": refused.collect::<Vec<_>>(),
     })
 }

@@ -4,6 +4,7 @@
 mod changes;
 mod junit;
 mod page;
+mod unreached;
 mod unresolved;
 
 use gradus_runner::Measure;
@@ -16,6 +17,7 @@ use crate::numbers::{counted, digits, exact};
 pub use changes::changes;
 pub use junit::junit;
 pub use page::{Moved, draw_moved, forget_moved, gate_page};
+pub use unreached::unreached;
 pub use unresolved::unresolved;
 
 /// A file whose baseline was compared.

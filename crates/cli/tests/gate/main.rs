@@ -1,106 +1,16 @@
 //! `accept` and `check` against a baseline, from outside: the project's own baselines hold, on other
 //! kernels too; every verdict and every refusal can be had, and says what it must.
 
+mod place;
+mod accept;
+mod kernels;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use gradus_runner::gate::Baseline;
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A quick experiment whose seeds resolve its margins.
-const QUICK: &str = r#"// Is it as it was?
-(
-    name: "quick",
-    data: (source: Iris, split: (validation: 0.2), inputs: Standardize),
-    model: [Dense(8), Tanh, Dense(3)],
-    loss: CrossEntropy,
-    optimizer: (chain: [Momentum(0.9)], learning_rate: 0.05, schedule: Step(every: 3.0, factor: 0.5)),
-    train: (epochs: 6, batch: 16),
-    sweep: (axes: [LearningRate(List([0.02, 0.05]))], seeds: 12),
-    gate: (margins: [(margin: MARGIN)]REACTIONS),
-)
-"#;
-
-const MARGIN: f64 = 0.4;
-
-fn quick(reactions: &str) -> String {
-    QUICK.replace("MARGIN", &MARGIN.to_string()).replace("REACTIONS", reactions)
-}
-
-/// A folder with the file, in which commands are given.
-struct Place(TempDir);
-
-impl Place {
-    fn new(text: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::write(folder.path().join("quick.ron"), text).expect("it is writable");
-        Self(folder)
-    }
-
-    /// With the baseline that it has by itself.
-    fn accepted(text: &str) -> Self {
-        let place = Self::new(text);
-        let (code, _, messages) = place.gradus(&["accept", "--yes", "quick.ron"]);
-        assert_eq!(code, 0, "{messages}");
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn baseline_path(&self) -> PathBuf {
-        self.path("results/baselines/quick.ron")
-    }
-
-    /// Changes the baseline as another program would have written it.
-    fn change(&self, change: impl FnOnce(&mut Baseline)) {
-        let path = self.baseline_path();
-        let mut baseline = Baseline::read(&path).expect("it is whole").expect("it is there");
-        change(&mut baseline);
-        baseline.write(&path).expect("it is writable");
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
-        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
-        command.env_remove("GITHUB_STEP_SUMMARY");
-        command
-    }
-
-    fn gradus(&self, arguments: &[&str]) -> (i32, String, String) {
-        answer(&self.command(arguments).output().expect("the program starts"))
-    }
-
-    fn check(&self) -> (i32, String, String) {
-        self.gradus(&["check", "quick.ron"])
-    }
-
-    fn check_json(&self) -> (i32, Value) {
-        let (code, results, messages) = self.gradus(&["check", "quick.ron", "--json"]);
-        let value: Value = serde_json::from_str(&results).unwrap_or_else(|_| panic!("{messages}"));
-        (code, value["gates"][0].clone())
-    }
-}
-
-fn answer(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
-}
-
-/// Bits can no longer be compared, so that the other instruments are asked.
-fn of_another_stamp(baseline: &mut Baseline) {
-    baseline.stamp = "another machine".to_string();
-}
-
-/// Moves what the baseline holds of one cell by so many margins.
-fn moved(baseline: &mut Baseline, cell: usize, margins: f64) {
-    of_another_stamp(baseline);
-    let figure = &mut baseline.cells[cell].figures[0];
-    figure.values.iter_mut().for_each(|value| *value += margins * MARGIN);
-}
+use place::{MARGIN, Place, answer, moved, of_another_stamp, quick};
 
 #[test]
 fn equal_bits_pass_at_once_and_other_bits_by_witness_and_seeds() {
@@ -264,52 +174,6 @@ fn verdicts_go_to_junit_and_to_the_page_of_a_ci_step() {
 }
 
 #[test]
-fn a_margin_below_what_the_seeds_resolve_is_refused_with_the_seeds_that_would_do() {
-    let place = Place::new(&QUICK.replace("MARGIN", "0.1").replace("REACTIONS", ""));
-    let (code, _, messages) = place.gradus(&["accept", "--yes", "quick.ron"]);
-    assert_eq!(code, 1, "{messages}");
-    assert!(messages.contains("margin 0.1; these seeds resolve"), "{messages}");
-    assert!(messages.contains("seeds would do"), "{messages}");
-    assert!(!place.baseline_path().exists());
-}
-
-#[test]
-fn accept_shows_what_changes_and_asks() {
-    let place = Place::accepted(&quick(""));
-    let (code, results, _) = place.gradus(&["accept", "quick.ron"]);
-    assert_eq!(code, 0, "nothing to ask for");
-    assert!(results.contains("nothing changes"), "{results}");
-    place.change(|baseline| {
-        moved(baseline, 0, -1.0);
-        baseline.witness[0].steps[0].3 *= 2.0;
-    });
-    let before = fs::read(place.baseline_path()).expect("it is there");
-    let (code, results, messages) = place.gradus(&["accept", "quick.ron"]);
-    assert_eq!(code, 2, "nobody to ask: {messages}");
-    assert!(messages.contains("--yes"), "{messages}");
-    assert_eq!(fs::read(place.baseline_path()).expect("it is there"), before);
-    for part in [
-        "was another machine",
-        "witness: norm of the gradient of step 1 (seed 0",
-        "learning rate 0.02: validation loss at the end: mean ",
-        "(1 margins)",
-    ] {
-        assert!(results.contains(part), "{part}: {results}");
-    }
-    assert_eq!(place.gradus(&["accept", "--yes", "quick.ron"]).0, 0);
-    assert_eq!(place.check().0, 0);
-}
-
-#[test]
-fn a_baseline_is_the_same_bytes_whenever_it_is_made() {
-    let read = || fs::read(Place::accepted(&quick("")).baseline_path()).expect("it is there");
-    let first = read();
-    assert_eq!(first, read());
-    let longest = first.split(|&byte| byte == b'\n').map(<[u8]>::len).max();
-    assert!(longest.is_some_and(|length| length < 600), "{longest:?}");
-}
-
-#[test]
 fn baselines_that_cannot_be_held_against_are_named_and_refused() {
     let text = quick("");
     let refused = |place: &Place, parts: &[&str]| {
@@ -390,28 +254,6 @@ fn a_baseline_of_no_experiment_is_refused_where_all_are_checked() {
 }
 
 #[test]
-fn what_rounding_alone_moves_is_not_held() {
-    // The bias before the normalization has a gradient of rounding alone, which Adam makes large.
-    let net = "model: [Dense(16), BatchNorm(), Relu, Dense(3)]";
-    let text = quick("")
-        .replace("model: [Dense(8), Tanh, Dense(3)]", net)
-        .replace("chain: [Momentum(0.9)]", "chain: [Adam()]")
-        .replace("margin: 0.4", "margin: 5.0")
-        .replace("[0.02, 0.05]", "[0.1]");
-    let place = Place::accepted(&text);
-    let baseline = Baseline::read(&place.baseline_path()).expect("whole").expect("there");
-    let witness = &baseline.witness[0];
-    // The first loss is always held.
-    assert!(witness.held() < 1.0 && !witness.steps[0].2.is_nan(), "{witness:?}");
-    if cfg!(feature = "openblas") {
-        let mut command = place.command(&["check", "quick.ron"]);
-        command.env("OPENBLAS_CORETYPE", "Prescott").env_remove("OPENBLAS_L2_SIZE");
-        let (code, results, _) = answer(&command.output().expect("it starts"));
-        assert_eq!(code, 0, "{results}");
-    }
-}
-
-#[test]
 fn newly_diverging_runs_are_judged_by_the_margin_of_their_share() {
     let text = quick("").replace("(margin: 0.4)", "(margin: 0.4), (of: Diverged, margin: 0.9)");
     let place = Place::accepted(&text);
@@ -448,35 +290,5 @@ fn mistakes_in_a_gate_are_named_with_their_place() {
         for part in parts {
             assert!(messages.contains(part), "{part}: {messages}");
         }
-    }
-}
-
-/// The repository.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).expect("it has one")
-}
-
-/// The project's own gate, on this machine's kernel and on others, none of which has the bits of
-/// the baseline. The embedded product has one kernel.
-#[test]
-fn the_projects_own_baselines_hold_on_every_kernel() {
-    const KERNELS: &[Option<&str>] = if cfg!(feature = "openblas") {
-        &[None, Some("Prescott"), Some("Sandybridge"), Some("Haswell")]
-    } else {
-        &[None]
-    };
-    let files = ["experiments/everyday.ron", "experiments/rates.ron"];
-    for kernel in KERNELS {
-        let out = tempfile::tempdir().expect("a temporary folder");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
-        command.arg("check").args(files).arg("--out").arg(out.path()).current_dir(root());
-        command.env_remove("GITHUB_STEP_SUMMARY").stdin(Stdio::null());
-        if let Some(kernel) = kernel {
-            command.env("OPENBLAS_CORETYPE", kernel).env_remove("OPENBLAS_L2_SIZE");
-        }
-        let (code, results, messages) = answer(&command.output().expect("the program starts"));
-        assert_eq!(code, 0, "{kernel:?}: {results}{messages}");
-        assert!(results.contains("2 baselines: 2 passed, 0 failed"), "{kernel:?}: {results}");
-        assert!(!results.contains("changed"), "{kernel:?}: {results}");
     }
 }
