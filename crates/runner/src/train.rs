@@ -24,6 +24,8 @@ use crate::sharpness::sharpness;
 use crate::stop::{Epoch, Stopper};
 use crate::weights::arrays;
 
+pub(crate) use probe::Disturbance;
+
 /// What a run leaves behind, before it has a key and a stamp.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
@@ -103,8 +105,8 @@ pub struct Run<'a, T> {
     /// The same sum of the penalties, where they are recorded.
     epoch_penalty: f64,
     records_penalty: bool,
-    /// Above 0 in the one run that tells a gate what is noise.
-    disturbance: f64,
+    /// In the runs that tell a gate what is noise.
+    disturbance: Option<Disturbance>,
     stoppers: Vec<Stopper>,
     /// The step that ends the run, by its length or by a rule's patience.
     last_step: u64,
@@ -179,7 +181,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             epoch_rows: 0,
             epoch_penalty: 0.0,
             records_penalty: experiment.records(Quantity::RunningPenalizedLoss),
-            disturbance: 0.0,
+            disturbance: None,
             stoppers: stoppers.collect(),
             last_step: 0,
             stopped: None,
@@ -275,8 +277,8 @@ impl<'a, T: Scalar> Run<'a, T> {
         } else {
             loss = self.program.differentiate(size, &fill, targets);
             self.curves.add_gradient_norms(&self.program.parameters, self.clock.step == 0);
-            if self.disturbance > 0.0 {
-                self.disturb();
+            if let Some(disturbance) = self.disturbance {
+                self.disturb(disturbance);
             }
             finite = self.stepper.step(&mut self.program.parameters, self.clock);
         }

@@ -30,6 +30,38 @@ fn what_rounding_alone_moves_is_not_held() {
     }
 }
 
+/// The gradient of a bias before the normalization is a sum that cancels: exactly 0 by one kernel, the
+/// last digit by another, and Lion takes a whole step or none.
+#[cfg(feature = "openblas")]
+#[test]
+fn a_gradient_of_nothing_on_one_kernel_alone_is_not_held() {
+    let text = quick("")
+        .replace("model: [Dense(8), Tanh", "model: [Dense(16), BatchNorm(), Relu")
+        .replace("chain: [Momentum(0.9)], ", "chain: [Lion()], ")
+        .replace("batch: 16", "batch: 20")
+        .replace("margin: 0.4", "margin: 9.0")
+        .replace("[0.02, 0.05]", "[0.01]");
+    for kernels in [["Haswell", "Prescott"], ["Prescott", "Haswell"]] {
+        let place = Place::new(&text);
+        let on = |kernel: &str, arguments: &[&str]| {
+            let mut command = place.command(arguments);
+            command.env("OPENBLAS_CORETYPE", kernel).env_remove("OPENBLAS_L2_SIZE");
+            let (code, results, messages) = answer(&command.output().expect("it starts"));
+            assert_eq!(code, 0, "{kernels:?}: {results}{messages}");
+            results
+        };
+        on(kernels[0], &["accept", "--yes", "quick.ron"]);
+        let witness =
+            &Baseline::read(&place.baseline_path()).expect("whole").expect("there").witness;
+        // What does not hang on it is held: the first loss and gradient, and the size of the net's
+        // outputs, which the normalization makes free of that bias.
+        let first = witness[0].steps[0];
+        assert!(!first.2.is_nan() && !first.3.is_nan() && first.4.is_nan(), "{first:?}");
+        let said = on(kernels[1], &["check", "quick.ron"]);
+        assert!(!said.contains("changed") && !said.contains("the bits of"), "{said}");
+    }
+}
+
 /// The repository.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).expect("it has one")

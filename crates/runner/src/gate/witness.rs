@@ -16,7 +16,7 @@ use crate::interruption::{Interrupted, Interruption};
 use crate::memory::Threads;
 use crate::needs::shortage_of_run;
 use crate::plan::Plan;
-use crate::train::Run;
+use crate::train::{Disturbance, Run};
 
 /// Steps from the initial weights.
 const FIRST_STEPS: u64 = 20;
@@ -36,7 +36,12 @@ const TOLERANCE: f64 = 1e-9;
 
 /// Relative change of each parameter and gradient in each step that stands for the rounding of another
 /// matrix product, a hundred times as large.
-const DISTURBANCE: f64 = 1e-13;
+const ROUNDING: f64 = 1e-13;
+
+/// A gradient that is nothing but rounding may be exactly 0 by one matrix product and not by another.
+/// An optimizer that looks at its sign alone moves then or stays: each way is tried.
+const DISTURBANCES: [Disturbance; 2] =
+    [Disturbance::Moves(ROUNDING), Disturbance::Vanishes(ROUNDING)];
 
 /// What that moves by more than this share is noise, and not held.
 const NOISE: f64 = 1e-9;
@@ -107,10 +112,12 @@ pub fn steady_witnesses(
     dataset: &Dataset,
     interruption: &Interruption,
 ) -> Result<Vec<Witness>, WitnessError> {
-    let mut found = disturbed(plan, dataset, 0.0, interruption)?;
-    let others = disturbed(plan, dataset, DISTURBANCE, interruption)?;
-    for (witness, other) in found.iter_mut().zip(&others) {
-        witness.forget_noise(other);
+    let mut found = witnesses(plan, dataset, interruption)?;
+    for disturbance in DISTURBANCES {
+        let others = disturbed(plan, dataset, Some(disturbance), interruption)?;
+        for (witness, other) in found.iter_mut().zip(&others) {
+            witness.forget_noise(other);
+        }
     }
     Ok(found)
 }
@@ -125,13 +132,13 @@ pub fn witnesses(
     dataset: &Dataset,
     interruption: &Interruption,
 ) -> Result<Vec<Witness>, WitnessError> {
-    disturbed(plan, dataset, 0.0, interruption)
+    disturbed(plan, dataset, None, interruption)
 }
 
 fn disturbed(
     plan: &Plan,
     dataset: &Dataset,
-    disturbance: f64,
+    disturbance: Option<Disturbance>,
     interruption: &Interruption,
 ) -> Result<Vec<Witness>, WitnessError> {
     let seeds: Vec<u64> = (0..plan.experiment.seed_count().min(SEEDS))
@@ -182,12 +189,14 @@ fn cells(experiment: &Experiment) -> Vec<usize> {
 
 fn steps(
     experiment: &Experiment,
-    (seed, disturbance): (u64, f64),
+    (seed, disturbance): (u64, Option<Disturbance>),
     data: &Prepared<f64>,
     interruption: &Interruption,
 ) -> Result<(Vec<WitnessStep>, Vec<Evaluated>), Interrupted> {
     let mut run = Run::start(experiment, seed, data);
-    run.set_disturbance(disturbance);
+    if let Some(disturbance) = disturbance {
+        run.set_disturbance(disturbance);
+    }
     let mut order: Vec<u32> = (0..data.train.rows() as u32).collect();
     let mut steps = Vec::new();
     let total = run.last_step();

@@ -18,6 +18,16 @@ pub(crate) struct Sums {
     pub(crate) parameter_norm: f64,
 }
 
+/// What another matrix product might make of the parameters and gradients of each step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Disturbance {
+    /// Each is moved by this share of itself, or of what is usual where that is larger, up or down:
+    /// a gradient of exactly 0 may be nothing but rounding that came to nothing.
+    Moves(f64),
+    /// Gradients of at most this share of what is usual are exactly 0: the other way round.
+    Vanishes(f64),
+}
+
 impl<T: Scalar> Run<'_, T> {
     /// The step that ends the run as things stand.
     pub(crate) fn last_step(&self) -> u64 {
@@ -45,24 +55,38 @@ impl<T: Scalar> Run<'_, T> {
         self.curves.forget_norm_sums();
     }
 
-    /// From now on each step rounds as another matrix product might: see [`Run::disturb`].
-    pub(crate) fn set_disturbance(&mut self, share: f64) {
-        self.disturbance = share;
+    /// From now on each step rounds as another matrix product might.
+    pub(crate) fn set_disturbance(&mut self, disturbance: Disturbance) {
+        self.disturbance = Some(disturbance);
     }
 
-    /// Moves each parameter and its gradient by a share of itself, or of the root mean square of
-    /// all where that is larger, up or down: a gradient of 0 may be nothing but rounding.
+    /// Disturbs them; usual is the root mean square of all.
     #[cold]
-    pub(super) fn disturb(&mut self) {
+    pub(super) fn disturb(&mut self, disturbance: Disturbance) {
         let mut stream = Stream::new(self.seed, "disturbance", self.clock.step, 0);
-        let parameters = &mut self.program.parameters;
-        for values in [&mut parameters.values, &mut parameters.gradients] {
+        let usual = |values: &[T]| {
             let squares: f64 = values.iter().map(|value| value.to_f64().powi(2)).sum();
-            let usual = (squares / values.len() as f64).sqrt();
-            for value in values.iter_mut() {
-                let sign = if stream.uniform() < 0.5 { -1.0 } else { 1.0 };
-                let size = value.to_f64().abs().max(usual);
-                *value = T::from_f64(value.to_f64() + sign * self.disturbance * size);
+            (squares / values.len() as f64).sqrt()
+        };
+        let parameters = &mut self.program.parameters;
+        match disturbance {
+            Disturbance::Moves(share) => {
+                for values in [&mut parameters.values, &mut parameters.gradients] {
+                    let usual = usual(values);
+                    for value in values.iter_mut() {
+                        let sign = if stream.uniform() < 0.5 { -1.0 } else { 1.0 };
+                        let size = value.to_f64().abs().max(usual);
+                        *value = T::from_f64(value.to_f64() + sign * share * size);
+                    }
+                }
+            }
+            Disturbance::Vanishes(share) => {
+                let bound = share * usual(&parameters.gradients);
+                for gradient in &mut parameters.gradients {
+                    if gradient.to_f64().abs() <= bound {
+                        *gradient = T::ZERO;
+                    }
+                }
             }
         }
     }
