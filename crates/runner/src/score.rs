@@ -46,7 +46,8 @@ impl Score {
             // These two are the program's own loss: see `evaluate`.
             Metric::Loss | Metric::PenalizedLoss => 0.0,
             Metric::Accuracy => {
-                (0..rows).filter(|&row| predicted(y.row(row)) == class(targets, row)).count() as f64
+                let is_right = |&(row, y): &(usize, _)| is_predicted(y, class(targets, row));
+                y.rows().into_iter().enumerate().filter(is_right).count() as f64
             }
             Metric::BalancedAccuracy => {
                 for row in 0..rows {
@@ -54,7 +55,7 @@ impl Score {
                     if class >= self.classes.len() {
                         self.classes.resize(class + 1, [0.0; 2]);
                     }
-                    let is_right = predicted(y.row(row)) == class;
+                    let is_right = is_predicted(y.row(row), class);
                     self.classes[class][0] += f64::from(u8::from(is_right));
                     self.classes[class][1] += 1.0;
                 }
@@ -163,6 +164,23 @@ fn predicted<T: Scalar>(outputs: ArrayView1<'_, T>) -> usize {
     best
 }
 
+/// Whether [`predicted`] is this class, mostly without finding it: no comparison waits for another.
+fn is_predicted<T: Scalar>(outputs: ArrayView1<'_, T>, class: usize) -> bool {
+    if outputs.len() == 1 {
+        return predicted(outputs) == class;
+    }
+    let own = outputs[class];
+    let (ahead, not_behind) = outputs.iter().fold((0_u32, 0_u32), |(ahead, not_behind), &other| {
+        (ahead + u32::from(other > own), not_behind + u32::from(other >= own))
+    });
+    match (ahead, not_behind) {
+        // Itself alone; a first one that is NaN is never passed.
+        (0, 1) => !outputs[0].is_nan(),
+        (0, _) => predicted(outputs) == class,
+        _ => false,
+    }
+}
+
 /// How many outputs count as larger than that of `class`; where it is NaN, all the others.
 fn rank<T: Scalar>(outputs: ArrayView1<'_, T>, class: usize) -> usize {
     let own = outputs[class];
@@ -175,9 +193,9 @@ fn rank<T: Scalar>(outputs: ArrayView1<'_, T>, class: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use gradus_core::Targets;
-    use ndarray::{Array2, Axis, Slice, arr2};
+    use ndarray::{Array2, Axis, Slice, arr1, arr2};
 
-    use super::Score;
+    use super::{Score, is_predicted, predicted};
     use crate::metric::Metric;
 
     /// The measure in one batch; it must be the same in batches of any size.
@@ -208,6 +226,20 @@ mod tests {
 
     fn close(found: f64, expected: f64) {
         assert!((found - expected).abs() < 1e-14, "{found} against {expected}");
+    }
+
+    /// The slow twin, with ties and values that are not finite at every place.
+    #[test]
+    fn what_is_predicted_needs_not_be_found() {
+        let values = [0.0, 1.0, -1.0, f64::NAN, f64::INFINITY];
+        for number in 0..values.len().pow(4) {
+            let digit = |place: u32| values[number / values.len().pow(place) % values.len()];
+            let outputs = arr1(&[digit(0), digit(1), digit(2), digit(3)]);
+            for class in 0..4 {
+                let found = predicted(outputs.view()) == class;
+                assert_eq!(is_predicted(outputs.view(), class), found, "{outputs} {class}");
+            }
+        }
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub struct Run<'a, T> {
     batch_rows: usize,
     clock: Clock,
     curves: Curves,
+    /// What was measured of the training part at the initial weights, until it is written down.
+    initial: Option<Measured>,
     initial_loss: f64,
     constant_loss: f64,
     /// Above this loss the run counts as diverged. A run that does not move at all stands at the
@@ -147,12 +149,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             weights.put_into(&mut program);
         }
         let outputs = program.output_width();
-        let initial_loss = evaluate_loss(&mut program, &data.train, &Interruption::default())
-            .expect("nobody has this one to interrupt it by");
         let constant_loss = constant_loss(&experiment.loss, &data.train, outputs);
-        // What begins below a constant prediction, with the weights of another run, has not
-        // diverged before it is worse than that.
-        let bound = initial_loss.max(constant_loss);
         let steps_per_epoch = experiment.train.steps_per_epoch(rows);
         let clock = Clock {
             step: 0,
@@ -172,9 +169,10 @@ impl<'a, T: Scalar> Run<'a, T> {
             clock,
             curves: Curves::new(experiment, &program.parameters.layers()),
             program,
-            initial_loss,
+            initial: None,
+            initial_loss: f64::NAN,
             constant_loss,
-            bound: experiment.train.diverged_above * bound * (1.0 + ROUNDING),
+            bound: f64::NAN,
             first_above: None,
             epoch_first_above: None,
             epoch_loss: 0.0,
@@ -187,6 +185,14 @@ impl<'a, T: Scalar> Run<'a, T> {
             stopped: None,
         };
         run.set_last_step();
+        let initial = run.measure_part(Part::Train, &Interruption::default());
+        let initial = initial.expect("nobody has this one to interrupt it by");
+        // What begins below a constant prediction, with the weights of another run, has not
+        // diverged before it is worse than that.
+        let bound = initial.loss.max(constant_loss);
+        run.bound = experiment.train.diverged_above * bound * (1.0 + ROUNDING);
+        run.initial_loss = initial.loss;
+        run.initial = Some(initial);
         run
     }
 
@@ -332,17 +338,27 @@ impl<'a, T: Scalar> Run<'a, T> {
         &mut self,
         interruption: &Interruption,
     ) -> Result<Vec<Measured>, Interrupted> {
-        let (metrics, scale) = (self.experiment.metrics(), &self.data.target_scale);
         self.stepper.swap_averaged(&mut self.program.parameters);
-        let penalty = self.penalty();
-        let of_part = |&part: &Part| {
-            let samples = self.data.part(part).expect("evaluated parts were checked to exist");
-            evaluate(&mut self.program, samples, metrics, scale, penalty, interruption)
-        };
         let parts = self.experiment.evaluated();
-        let measured = parts.iter().map(of_part).collect();
+        let measured = parts.iter().map(|&part| self.measure_part(part, interruption)).collect();
         self.stepper.swap_averaged(&mut self.program.parameters);
         measured
+    }
+
+    /// The same of one part, at the present weights.
+    fn measure_part(
+        &mut self,
+        part: Part,
+        interruption: &Interruption,
+    ) -> Result<Measured, Interrupted> {
+        let initial = self.initial.take_if(|_| part == Part::Train);
+        if let Some(measured) = initial.filter(|_| self.clock.step == 0) {
+            return Ok(measured);
+        }
+        let (metrics, scale) = (self.experiment.metrics(), &self.data.target_scale);
+        let samples = self.data.part(part).expect("evaluated parts were checked to exist");
+        let penalty = self.penalty();
+        evaluate(&mut self.program, samples, metrics, scale, penalty, interruption)
     }
 
     fn measure_sharpness(&mut self, epoch: u64) {
