@@ -108,6 +108,6 @@ fn different_bits_of_two_processes_are_exit_3() {
     let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains(&plan.keys[11]) && said.contains("trained twice"), "{said}");
+    assert!(said.contains(&*plan.keys[11]) && said.contains("trained twice"), "{said}");
     assert!(output.stdout.is_empty(), "nothing is said to be done");
 }

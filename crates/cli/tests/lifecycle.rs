@@ -135,7 +135,7 @@ fn a_run_that_is_killed_again_and_again_ends_in_the_same_bytes() {
         }
         before = steps();
         let status = cut.json(&["status", "sweep", "--json"]);
-        assert_eq!(status["checkpoints"][0]["key"], key.as_str());
+        assert_eq!(status["checkpoints"][0]["key"], *key);
         assert_eq!(status["checkpoints"][0]["steps"], before);
         assert!(cut.prints(&["status", "sweep"]).contains(&format!("step {before}\n")));
     }
@@ -202,7 +202,7 @@ fn a_record_that_is_not_what_its_run_gives_is_named_with_both_values() {
     let (code, text, _) = bench.gradus(&["verify", "sweep"]);
     assert_eq!(code, Some(3), "{text}");
     let expected = format!("validation loss, epoch 2: {changed:?} is stored, {stored:?} came out");
-    assert!(text.contains(&plan.keys[0]) && text.contains(&expected), "{text}");
+    assert!(text.contains(&*plan.keys[0]) && text.contains(&expected), "{text}");
     let (code, json, _) = bench.gradus(&["verify", "sweep", "--json"]);
     assert_eq!(code, Some(3));
     let json: Value = serde_json::from_str(&json).expect("JSON");
@@ -343,7 +343,7 @@ fn another_stamp_is_kept_apart() {
         .iter()
         .map(|key| folder.store.record(key, &own).expect("readable").expect("there"))
         .map(|mut record| {
-            record.stamp = "another engine".to_string();
+            record.stamp = "another engine".into();
             record.initial_loss += 1.0;
             (record, Timing { seconds: 1.0 })
         })

@@ -29,7 +29,7 @@ fn planned(axes: &str, seeds: usize) -> Results {
         .map(|position| PlannedRun {
             position,
             cell: plan.cell(position),
-            coordinates: plan.coordinates(plan.cell(position)),
+            coordinates: plan.coordinates(plan.cell(position)).into(),
             seed: plan.seed(position),
             key: plan.keys[position].clone(),
             record: None,
@@ -57,7 +57,7 @@ fn record(run: &PlannedRun, losses: &[f64], outcome: Outcome) -> RunRecord {
     let accuracies: Vec<f64> = losses.iter().map(|loss| 1.0 / (1.0 + loss)).collect();
     RunRecord {
         key: run.key.clone(),
-        stamp: "made by hand".to_string(),
+        stamp: "made by hand".into(),
         seed: run.seed,
         description: String::new(),
         outcome,
@@ -232,8 +232,8 @@ fn norm_of(layer: u64, values: [f64; 2]) -> Curve {
         split: "train".into(),
         metric: "gradient_norm".into(),
         layer: Some(layer),
-        epochs: vec![0, 3],
-        steps: vec![0, 36],
+        epochs: [0, 3].into(),
+        steps: [0, 36].into(),
         values: values.to_vec(),
     }
 }
@@ -314,7 +314,7 @@ fn only_equal_seeds_are_paired() {
 fn the_table_of_runs_keeps_its_form() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut results = filled(1);
-    results.runs.iter_mut().for_each(|run| run.key = format!("key{}", run.position));
+    results.runs.iter_mut().for_each(|run| run.key = format!("key{}", run.position).into());
     results.runs[1].record = None;
     write_report(&results, folder.path()).expect("written");
     let table = fs::read_to_string(folder.path().join("runs.csv")).expect("it is there");

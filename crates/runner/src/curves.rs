@@ -11,18 +11,29 @@ use crate::record::Curve;
 /// A moment: epochs and steps done.
 type When = (u64, u64);
 
+/// A curve that grows.
+#[derive(Debug)]
+struct Growing {
+    split: String,
+    metric: String,
+    layer: Option<u64>,
+    epochs: Vec<u64>,
+    steps: Vec<u64>,
+    values: Vec<f64>,
+}
+
 /// What has been measured so far.
 #[derive(Debug)]
 pub(crate) struct Curves {
-    running_loss: Curve,
-    running_penalized_loss: Option<Curve>,
-    learning_rate: Option<Curve>,
-    sharpness: Curve,
+    running_loss: Growing,
+    running_penalized_loss: Option<Growing>,
+    learning_rate: Option<Growing>,
+    sharpness: Growing,
     /// For each evaluated part its loss and then its metrics.
-    evaluations: Vec<Curve>,
+    evaluations: Vec<Growing>,
     per_part: usize,
     parts: Vec<Part>,
-    gradient_norms: Vec<Curve>,
+    gradient_norms: Vec<Growing>,
     /// Sums over the steps of the epoch, one for each layer; empty when nothing is recorded.
     norm_sums: Vec<f64>,
     norm_count: u64,
@@ -168,7 +179,7 @@ impl Curves {
 
     /// The last value of a metric of an evaluated part.
     pub(crate) fn last(&self, part: Part, metric: &str) -> f64 {
-        let of_part = |curve: &&Curve| curve.split == part.name() && curve.metric == metric;
+        let of_part = |curve: &&Growing| curve.split == part.name() && curve.metric == metric;
         let curve = self.evaluations.iter().find(of_part);
         curve.and_then(|curve| curve.values.last().copied()).unwrap_or(f64::NAN)
     }
@@ -200,14 +211,28 @@ impl Curves {
             .chain([self.sharpness])
             .chain(self.gradient_norms)
             .filter(|curve| !curve.values.is_empty())
+            .map(Growing::finish)
             .collect()
     }
 }
 
-fn empty(split: &str, metric: &str, layer: Option<u64>) -> Curve {
-    Curve {
-        split: split.to_string().into(),
-        metric: metric.to_string().into(),
+impl Growing {
+    fn finish(self) -> Curve {
+        Curve {
+            split: self.split.into(),
+            metric: self.metric.into(),
+            layer: self.layer,
+            epochs: self.epochs.into(),
+            steps: self.steps.into(),
+            values: self.values,
+        }
+    }
+}
+
+fn empty(split: &str, metric: &str, layer: Option<u64>) -> Growing {
+    Growing {
+        split: split.to_string(),
+        metric: metric.to_string(),
         layer,
         epochs: Vec::new(),
         steps: Vec::new(),
@@ -215,7 +240,7 @@ fn empty(split: &str, metric: &str, layer: Option<u64>) -> Curve {
     }
 }
 
-fn push(curve: &mut Curve, (epoch, step): When, value: f64) {
+fn push(curve: &mut Growing, (epoch, step): When, value: f64) {
     curve.epochs.push(epoch);
     curve.steps.push(step);
     curve.values.push(value);

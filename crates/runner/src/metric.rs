@@ -175,8 +175,8 @@ mod tests {
             values: values.to_vec(),
         };
         RunRecord {
-            key: String::new(),
-            stamp: String::new(),
+            key: "".into(),
+            stamp: "".into(),
             seed: 0,
             description: String::new(),
             outcome: Outcome::Trained,

@@ -1,5 +1,7 @@
 //! The list of runs: a pure function of the experiment and the content of its data.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use gradus_core::{Initialization, Layer, Loss};
@@ -32,7 +34,7 @@ pub struct Plan {
     /// The file it was read from; nothing that is computed depends on it.
     pub source: Source,
     /// The key of each run.
-    pub keys: Vec<String>,
+    pub keys: Vec<Arc<str>>,
 }
 
 /// Everything that a run's bits depend on, and nothing else: no name, no path, no chart.
@@ -76,7 +78,7 @@ impl Plan {
             (0..plan.experiment.cell_count()).map(|cell| plan.experiment_at(cell)).collect();
         for position in 0..runs {
             let cell = &cells[plan.cell(position)];
-            plan.keys.push(key(&description(cell, plan.seed(position), &plan.data)));
+            plan.keys.push(key(&description(cell, plan.seed(position), &plan.data)).into());
         }
         plan
     }

@@ -169,7 +169,7 @@ fn train_one<T: Scalar>(
     let seed = plan.seed(position);
     let experiment = plan.experiment_at(plan.cell(position));
     let started = Instant::now();
-    let key = plan.keys[position].as_str();
+    let key = &*plan.keys[position];
     let train = || {
         let slot = data.slot(seed);
         let say = |words: String| line.say(&format!("run {key}: {words}"));
@@ -187,8 +187,8 @@ fn train_one<T: Scalar>(
         Ok((panicked(&panic), Timing { seconds: started.elapsed().as_secs_f64() }))
     })?;
     let record = RunRecord {
-        key: key.to_string(),
-        stamp: stamp.to_string(),
+        key: key.into(),
+        stamp: stamp.into(),
         seed,
         description: plan.description_of(&experiment, seed),
         outcome: trained.outcome,

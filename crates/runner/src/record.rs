@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -77,9 +78,9 @@ pub struct Curve {
     /// The layer it belongs to, where it has one.
     pub layer: Option<u64>,
     /// When, in epochs done; 0 is before the first step. The last may be cut short.
-    pub epochs: Vec<u64>,
+    pub epochs: Arc<[u64]>,
     /// When, in steps done.
-    pub steps: Vec<u64>,
+    pub steps: Arc<[u64]>,
     /// The values; a diverged run's may end in infinity or NaN.
     pub values: Vec<f64>,
 }
@@ -101,9 +102,9 @@ pub struct NamedArray {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunRecord {
     /// Digest of the resolved description, the seed and the data.
-    pub key: String,
+    pub key: Arc<str>,
     /// What the bits may depend on beside the key.
-    pub stamp: String,
+    pub stamp: Arc<str>,
     /// The seed.
     pub seed: u64,
     /// The resolved description of this one run, as RON. Empty in [`crate::Results`], whose

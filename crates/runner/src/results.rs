@@ -1,5 +1,9 @@
 //! An experiment's results as the report reads them: the plan's cells, each with its records.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
+
 use crate::axis::Coordinate;
 use crate::experiment::Experiment;
 use crate::record::{RunRecord, Timing};
@@ -27,15 +31,40 @@ pub struct PlannedRun {
     /// Which cell (combination of the axes' values, without the seed) it belongs to, from 0.
     pub cell: usize,
     /// The cell's coordinates, one for each axis but `Seed`, in the order of the axes.
-    pub coordinates: Vec<Coordinate>,
+    pub coordinates: Arc<[Coordinate]>,
     /// The seed.
     pub seed: u64,
     /// The key.
-    pub key: String,
+    pub key: Arc<str>,
     /// What was trained, if it was.
     pub record: Option<RunRecord>,
     /// How long it took.
     pub timing: Option<Timing>,
+}
+
+/// What many records have in common, held once: ten thousand of them are there at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    stamps: HashSet<Arc<str>>,
+    times: HashSet<Arc<[u64]>>,
+}
+
+impl Shared {
+    /// Lets a record share what it has in common with those before it.
+    pub(crate) fn hold(&mut self, record: &mut RunRecord) {
+        share(&mut self.stamps, &mut record.stamp);
+        for curve in &mut record.curves {
+            share(&mut self.times, &mut curve.epochs);
+            share(&mut self.times, &mut curve.steps);
+        }
+    }
+}
+
+fn share<Value: Eq + Hash + ?Sized>(held: &mut HashSet<Arc<Value>>, value: &mut Arc<Value>) {
+    match held.get(value) {
+        Some(same) => *value = same.clone(),
+        None => _ = held.insert(value.clone()),
+    }
 }
 
 /// What the report says of the data.

@@ -74,9 +74,10 @@ impl Store {
                 (Presence::Missing, _) => status.missing.push(position),
             }
         }
-        let planned: HashSet<&String> = plan.keys.iter().collect();
-        let beside =
-            |(key, other, _): &&(String, String, bool)| other != stamp || !planned.contains(key);
+        let planned: HashSet<&str> = plan.keys.iter().map(|key| &**key).collect();
+        let beside = |(key, other, _): &&(String, String, bool)| {
+            other != stamp || !planned.contains(key.as_str())
+        };
         status.unplanned = self.records()?.iter().filter(beside).count();
         Ok(status)
     }
@@ -97,7 +98,7 @@ impl Store {
     /// When the file cannot be read.
     pub fn select(&self, selection: Selection<'_>) -> Result<Forgotten, StoreError> {
         let planned: HashSet<&str> =
-            selection.not_in.iter().flat_map(|plan| &plan.keys).map(String::as_str).collect();
+            selection.not_in.iter().flat_map(|plan| &plan.keys).map(|key| &**key).collect();
         let is_chosen = |key: &str, stamp: &str, failed: bool| {
             selection.prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()))
                 || (selection.failed && failed)

@@ -3,16 +3,18 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::axis::Coordinate;
 use crate::checkpoints::{self, TABLES as CHECKPOINTS};
 use crate::digest::Digest;
 use crate::experiment::Experiment;
 use crate::plan::Plan;
 use crate::record::{Outcome, RunRecord, Timing};
-use crate::results::{PlannedRun, Results};
+use crate::results::{PlannedRun, Results, Shared};
 use crate::sabotage::{is_removed, leak};
 use crate::store_error::{StoreError, foreign, is_temporary, store_error, try_to_write};
 use crate::stored_record::{
@@ -196,7 +198,7 @@ impl Store {
     pub fn presence(&self, plan: &Plan, stamp: &str) -> Result<Vec<Presence>, StoreError> {
         self.read(|connection| {
             check_index(connection)?;
-            let presence = |key: &String| {
+            let presence = |key: &Arc<str>| {
                 Ok(match read_sound_head(connection, key, stamp)? {
                     Some(head) if head.stamp == stamp || is_removed("stamp") => Presence::Here,
                     Some(_) => Presence::OtherStamp,
@@ -222,7 +224,7 @@ impl Store {
                 let digest = record_digest(record);
                 let place = [&record.key, &record.stamp];
                 let stored = read_head(transaction, &record.key, &record.stamp)?;
-                let mut stored = stored.filter(|head| head.stamp == record.stamp);
+                let mut stored = stored.filter(|head| *head.stamp == *record.stamp);
                 // A failed attempt makes room for the next.
                 if stored.take_if(|head| head.has_failed()).is_some() {
                     let remove = "DELETE FROM runs WHERE key = ?1 AND stamp = ?2";
@@ -242,8 +244,8 @@ impl Store {
                         refusal = Some(match whole {
                             Err(error) => store_error(path, &error),
                             Ok(_) => StoreError::Different {
-                                key: record.key.clone(),
-                                stamp: record.stamp.clone(),
+                                key: record.key.to_string(),
+                                stamp: record.stamp.to_string(),
                                 stored: head.digest,
                                 new: digest,
                             },
@@ -265,7 +267,11 @@ impl Store {
         let mut digest = Digest::default();
         digest.add(experiment_text(&plan.experiment).as_bytes()).add(plan.question.as_bytes());
         self.read(check_index)?;
+        let cells = 0..plan.experiment.cell_count();
+        let coordinates: Vec<Arc<[Coordinate]>> =
+            cells.map(|cell| plan.coordinates(cell).into()).collect();
         let mut runs = Vec::with_capacity(plan.len());
+        let mut shared = Shared::default();
         for (position, key) in plan.keys.iter().enumerate() {
             let cell = plan.cell(position);
             let found = self.read(|connection| read_record(connection, key, stamp))?;
@@ -275,11 +281,13 @@ impl Store {
             if let Some(record) = &mut record {
                 digest.add(record_digest(record).as_bytes()).add(record.stamp.as_bytes());
                 record.description = String::new();
+                record.key = key.clone();
+                shared.hold(record);
             }
             runs.push(PlannedRun {
                 position,
                 cell,
-                coordinates: plan.coordinates(cell),
+                coordinates: coordinates[cell].clone(),
                 seed: plan.seed(position),
                 key: key.clone(),
                 record,
@@ -311,7 +319,7 @@ impl Store {
     /// When the file cannot be read.
     pub fn outcomes(&self, plan: &Plan, stamp: &str) -> Result<Vec<Option<Outcome>>, StoreError> {
         self.read(|connection| {
-            let head = |key: &String| read_head(connection, key, stamp);
+            let head = |key: &Arc<str>| read_head(connection, key, stamp);
             let outcome = |found: Option<Head>| found.map(|head| head.outcome);
             plan.keys.iter().map(|key| head(key).map(outcome)).collect()
         })

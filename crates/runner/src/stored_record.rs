@@ -4,6 +4,7 @@
 //! names it, never a wrong number.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -17,8 +18,15 @@ pub(crate) fn record_digest(record: &RunRecord) -> String {
     let mut digest = Digest::default();
     let outcome = outcome_text(&record.outcome);
     let stopped = format!("{:?}", record.stopped);
-    let texts = [&record.key, &record.stamp, &record.description, &outcome, &stopped];
-    for text in texts.into_iter().chain([&record.weights_digest]) {
+    let texts: [&str; 6] = [
+        &record.key,
+        &record.stamp,
+        &record.description,
+        &outcome,
+        &stopped,
+        &record.weights_digest,
+    ];
+    for text in texts {
         digest.add(text.as_bytes());
     }
     let counts = [record.curves.len() as u64, record.arrays.len() as u64];
@@ -233,8 +241,8 @@ fn read_whole(
         .query_row([key, stamp], |row| {
             let head = head_of(row, [0, 1, 2, 3, 4], key)?;
             let record = RunRecord {
-                key: key.to_string(),
-                stamp: head.stamp,
+                key: key.into(),
+                stamp: head.stamp.into(),
                 seed: row.get::<_, i64>(6)? as u64,
                 description: row.get(7)?,
                 outcome: head.outcome,
@@ -330,7 +338,7 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> {
     bytes.chunks_exact(8).map(|word| word.try_into().expect("a chunk of 8 has 8 bytes"))
 }
 
-fn integers(bytes: Vec<u8>) -> Vec<u64> {
+fn integers(bytes: Vec<u8>) -> Arc<[u64]> {
     words(&bytes).map(u64::from_le_bytes).collect()
 }
 

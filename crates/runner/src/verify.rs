@@ -110,7 +110,7 @@ pub fn verify(
         let seed = plan.seed(position);
         let threads = Threads { computing: way.threads, unstarted: way.threads };
         if let Some(why) = shortage_of_run(dataset, &experiment, threads) {
-            return Err(VerifyError::Shortage { key: key.clone(), why });
+            return Err(VerifyError::Shortage { key: key.to_string(), why });
         }
         let (again, was_cut) = again(&experiment, seed, dataset, way, interruption)?;
         verified.compared += 1;
@@ -118,7 +118,7 @@ pub fn verify(
         if let Some((quantity, stored, again)) = difference(&record, &again) {
             let way = way.to_string();
             verified.differences.push(Difference {
-                key: key.clone(),
+                key: key.to_string(),
                 way,
                 quantity,
                 stored,

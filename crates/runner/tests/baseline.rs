@@ -1,5 +1,7 @@
 //! Baselines of results that are made up, so that every kind of run is among them.
 
+use std::sync::Arc;
+
 use gradus_runner::gate::{Baseline, BaselineError, Compared, Gate, Verdict};
 use gradus_runner::{Curve, File, Outcome, Plan, PlannedRun, Results, RunRecord};
 
@@ -32,10 +34,10 @@ fn plan() -> Plan {
 fn results(plan: &Plan, of: impl Fn(usize) -> (Vec<f64>, Outcome)) -> Results {
     let run = |position: usize| {
         let (values, outcome) = of(position);
-        let epochs: Vec<u64> = (0..values.len() as u64).collect();
+        let epochs: Arc<[u64]> = (0..values.len() as u64).collect();
         let record = RunRecord {
             key: plan.keys[position].clone(),
-            stamp: "here".to_string(),
+            stamp: "here".into(),
             seed: plan.seed(position),
             description: String::new(),
             outcome,
@@ -59,7 +61,7 @@ fn results(plan: &Plan, of: impl Fn(usize) -> (Vec<f64>, Outcome)) -> Results {
         PlannedRun {
             position,
             cell: 0,
-            coordinates: Vec::new(),
+            coordinates: [].into(),
             seed: plan.seed(position),
             key: plan.keys[position].clone(),
             record: Some(record),

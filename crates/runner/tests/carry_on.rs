@@ -179,7 +179,7 @@ fn a_damaged_record_is_dropped_by_its_key_and_trained_again() {
     let prefixes = [key[..8].to_string()];
     let chosen = folder.store.select(Selection { prefixes: &prefixes, ..Selection::default() });
     let chosen = chosen.expect("readable");
-    assert_eq!(chosen.records, [(key.clone(), stamp.clone())]);
+    assert_eq!(chosen.records, [(key.to_string(), stamp.clone())]);
     folder.store.forget(&chosen).expect("writable");
     assert_eq!(folder.store.status(&file.plan, &stamp).expect("readable").missing, [0]);
     train(&file, &mut folder, &[0], &stamp);

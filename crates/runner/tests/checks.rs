@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::sync::Arc;
 
 use gradus_runner::{
     Curve, DataSummary, File, Finding, Interval, Outcome, Plan, PlannedRun, Results, RunRecord,
@@ -191,10 +192,10 @@ fn results(check: &str, accuracy: impl Fn(usize, u64) -> (Vec<f64>, Outcome)) ->
     let run = |position: usize| {
         let (cell, seed) = (plan.cell(position), plan.seed(position));
         let (values, outcome) = accuracy(cell, seed);
-        let epochs: Vec<u64> = (0..values.len() as u64).collect();
+        let epochs: Arc<[u64]> = (0..values.len() as u64).collect();
         let record = RunRecord {
             key: plan.keys[position].clone(),
-            stamp: String::new(),
+            stamp: "".into(),
             seed,
             description: String::new(),
             outcome,
@@ -218,7 +219,7 @@ fn results(check: &str, accuracy: impl Fn(usize, u64) -> (Vec<f64>, Outcome)) ->
         PlannedRun {
             position,
             cell,
-            coordinates: plan.coordinates(cell),
+            coordinates: plan.coordinates(cell).into(),
             seed,
             key: plan.keys[position].clone(),
             record: Some(record),

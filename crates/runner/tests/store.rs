@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
 use gradus_runner::{
     Curve, File, FileErrors, Folder, FolderError, NamedArray, Outcome, Plan, Presence, RunRecord,
@@ -57,13 +57,13 @@ fn record(key: &str, stamp: &str) -> RunRecord {
         split: "train".into(),
         metric: "loss".into(),
         layer,
-        epochs: times.clone(),
+        epochs: times.as_slice().into(),
         steps: times.iter().map(|time| u64::MAX - time).collect(),
         values: odd.clone(),
     };
     RunRecord {
-        key: key.to_string(),
-        stamp: stamp.to_string(),
+        key: key.into(),
+        stamp: stamp.into(),
         seed: u64::MAX,
         description: "(a: \"b\", é)".to_string(),
         outcome: Outcome::Diverged {
@@ -141,7 +141,10 @@ fn equal_doubles_are_counted_and_different_ones_refused() {
     zero.curves[0].values[4] = 0.0;
     let third = record(&plan.keys[2], "here");
     let error = store.insert(&[(zero, TIMING), (third, TIMING)]).expect_err("-0.0 is not 0.0");
-    assert!(matches!(&error, StoreError::Different { key, .. } if *key == plan.keys[0]), "{error}");
+    assert!(
+        matches!(&error, StoreError::Different { key, .. } if **key == *plan.keys[0]),
+        "{error}"
+    );
     let now = stored(&store, &plan, "here");
     assert_eq!(bits(&now[0].as_ref().expect("kept").curves[0].values)[4], (-0.0_f64).to_bits());
     assert!(now[2].is_some(), "what came with it is kept");
@@ -176,12 +179,12 @@ fn records_of_another_stamp_are_kept_apart() {
     store.insert(&[(there.clone(), TIMING)]).expect("written");
     assert_eq!(store.presence(&plan, "here").expect("readable")[0], Presence::OtherStamp);
     assert_eq!(store.presence(&plan, "there").expect("readable")[0], Presence::Here);
-    assert_eq!(stored(&store, &plan, "here")[0].as_ref().expect("shown").stamp, "there");
+    assert_eq!(stored(&store, &plan, "here")[0].as_ref().expect("shown").stamp.as_ref(), "there");
 
     let here = record(&plan.keys[0], "here");
     assert_eq!(store.insert(&[(here, TIMING)]).expect("no contradiction"), 0);
     for stamp in ["here", "there"] {
-        assert_eq!(stored(&store, &plan, stamp)[0].as_ref().expect("kept").stamp, stamp);
+        assert_eq!(stored(&store, &plan, stamp)[0].as_ref().expect("kept").stamp.as_ref(), stamp);
     }
 }
 
@@ -346,7 +349,7 @@ fn two_that_start_at_once_share_a_folder() {
     let work = || {
         barrier.wait();
         let mut folder = Folder::take(out.path(), &plan).unwrap_or_else(|error| panic!("{error}"));
-        let insert = |key: &String| folder.store.insert(&[(record(key, "here"), TIMING)]);
+        let insert = |key: &Arc<str>| folder.store.insert(&[(record(key, "here"), TIMING)]);
         let doubles: Result<Vec<usize>, StoreError> = plan.keys.iter().map(insert).collect();
         doubles.unwrap_or_else(|error| panic!("{error}")).into_iter().sum::<usize>()
     };

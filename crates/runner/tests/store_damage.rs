@@ -46,8 +46,8 @@ fn record(key: &str, seed: u64) -> RunRecord {
         _ => Outcome::Diverged { step: 3, quantity: "loss not finite".into(), layer: None },
     };
     RunRecord {
-        key: key.to_string(),
-        stamp: "here".to_string(),
+        key: key.into(),
+        stamp: "here".into(),
         seed,
         description: format!("(what: \"it is\", seed: {seed})"),
         outcome,

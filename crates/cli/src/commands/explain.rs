@@ -33,7 +33,7 @@ impl ExplainCommand {
             let values: Vec<Value> = explained.iter().map(as_json).collect();
             let seed = plan.seed(position);
             print_json(&json!({
-                "key": plan.keys[position],
+                "key": *plan.keys[position],
                 "seed": seed,
                 "file": path,
                 "data": plan.data.digest,

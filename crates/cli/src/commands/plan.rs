@@ -101,7 +101,7 @@ fn as_json(plan: &Plan, presence: &[Presence], estimate: &Estimate) -> serde_jso
                 .collect();
             json!({
                 "position": position,
-                "key": key,
+                "key": **key,
                 "seed": plan.seed(position),
                 "cell": coordinates,
                 "state": word(presence[position]),
@@ -119,7 +119,7 @@ fn as_json(plan: &Plan, presence: &[Presence], estimate: &Estimate) -> serde_jso
         "estimated_memory": estimate.memory,
         "refused_runs": estimate.refused,
         "refused": estimate.refusal.as_ref().map(|(position, why)| {
-            json!({ "key": plan.keys[*position], "why": why })
+            json!({ "key": *plan.keys[*position], "why": why })
         }),
     })
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -86,7 +87,7 @@ impl Run {
     }
 
     /// Before anything is written.
-    fn check_only(&self, keys: &[String]) -> Result<(), Failure> {
+    fn check_only(&self, keys: &[Arc<str>]) -> Result<(), Failure> {
         match &self.only {
             Some(only) if !keys.iter().any(|key| key.starts_with(only.as_str())) => {
                 Err(Failure::usage(format!(

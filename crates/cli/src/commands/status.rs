@@ -46,7 +46,7 @@ fn as_text(stored: &Stored, status: &Status, stamp: &str) -> String {
         status.missing.len(),
     );
     let of = |key: &str| {
-        let position = plan.keys.iter().position(|planned| planned == key);
+        let position = plan.keys.iter().position(|planned| **planned == *key);
         position.map_or("of another plan".to_string(), |position| run_label(plan, position))
     };
     for (position, message) in &status.failed {
@@ -71,11 +71,11 @@ fn short(key: &str) -> &str {
 
 fn as_json(stored: &Stored, status: &Status) -> serde_json::Value {
     let keys = |positions: &[usize]| {
-        positions.iter().map(|&position| stored.plan.keys[position].as_str()).collect::<Vec<_>>()
+        positions.iter().map(|&position| &*stored.plan.keys[position]).collect::<Vec<_>>()
     };
     let failed = status.failed.iter();
     let failed = failed
-        .map(|(position, message)| json!({ "key": stored.plan.keys[*position], "why": message }));
+        .map(|(position, message)| json!({ "key": *stored.plan.keys[*position], "why": message }));
     let checkpoints = status
         .checkpoints
         .iter()

@@ -57,7 +57,7 @@ impl WeightsCommand {
         let bytes = safetensors_bytes(arrays, plan.experiment.train.precision).map_err(unusable)?;
         write_file(&self.to, &bytes)?;
         if self.place.json {
-            print_json(&json!({ "key": key, "file": self.to, "tensors": arrays.len() }))?;
+            print_json(&json!({ "key": **key, "file": self.to, "tensors": arrays.len() }))?;
         } else {
             let (count, path) = (arrays.len(), self.to.display());
             print(&format!("{count} tensors of run {key} written: {path}\n"))?;

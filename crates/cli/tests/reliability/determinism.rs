@@ -58,7 +58,7 @@ fn records(place: &Place, plan: &Plan) -> Result<BTreeMap<String, RunRecord>, St
     let mut found = BTreeMap::new();
     for key in &plan.keys {
         let record = store.record(key, &stamp()).map_err(|error| error.to_string())?;
-        found.extend(record.map(|record| (key.clone(), record)));
+        found.extend(record.map(|record| (key.to_string(), record)));
     }
     Ok(found)
 }
@@ -70,7 +70,8 @@ pub(crate) fn alone(trial: &Trial) {
     let plan = reference.place.file().plan;
     let all = records(&reference.place, &plan).expect("the reference can be read");
     // From the end: the first run is the first in any case.
-    let keys: Vec<&String> = plan.keys.iter().rev().take(trial.figure(4, usize::MAX)).collect();
+    let keys = plan.keys.iter().rev().map(|key| &**key);
+    let keys: Vec<&str> = keys.take(trial.figure(4, usize::MAX)).collect();
     trial.each(&keys, |key| {
         let place = Place::new(&text);
         place.run(&trial.program, &[], &["--only", key, "--no-report"]).demand_success()?;

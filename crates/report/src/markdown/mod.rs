@@ -51,7 +51,7 @@ fn provenance(survey: &Survey<'_>) -> String {
     let mut row = |what: &str, value: String| {
         let _ = writeln!(page, "| {what} | {value} |");
     };
-    let mut stamps: Vec<&str> = survey.records().map(|record| record.stamp.as_str()).collect();
+    let mut stamps: Vec<&str> = survey.records().map(|record| &*record.stamp).collect();
     stamps.sort_unstable();
     stamps.dedup();
     row("stamp", stamps.join("<br>"));

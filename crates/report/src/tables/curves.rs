@@ -10,7 +10,7 @@ pub(super) fn write(survey: &Survey<'_>, writer: &mut Writer) -> csv::Result<()>
         let position = run.position.to_string();
         for curve in run.record.iter().flat_map(|record| &record.curves) {
             let layer = curve.layer.map(|layer| layer.to_string()).unwrap_or_default();
-            let times = curve.epochs.iter().zip(&curve.steps);
+            let times = curve.epochs.iter().zip(&*curve.steps);
             for ((epoch, step), value) in times.zip(&curve.values) {
                 let (epoch, step, value) = (epoch.to_string(), step.to_string(), exact(*value));
                 let (split, metric) = (&*curve.split, &*curve.metric);

@@ -47,7 +47,7 @@ fn summaries(survey: &Survey<'_>) -> Vec<Summary> {
 
 /// The cells of a run, as far as there are any; a short row is padded afterwards.
 fn row(run: &PlannedRun, judged: &Measure, summaries: &[Summary]) -> Vec<String> {
-    let mut row = vec![run.position.to_string(), run.key.clone()];
+    let mut row = vec![run.position.to_string(), run.key.to_string()];
     row.extend(run.coordinates.iter().map(|coordinate| coordinate.label.clone()));
     row.push(run.seed.to_string());
     let Some(record) = &run.record else {

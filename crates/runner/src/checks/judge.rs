@@ -114,7 +114,7 @@ fn judge(results: &Results, position: usize, check: &Check, group: &Group) -> Fi
         .iter()
         .enumerate()
         .map(|(index, runs)| CellFinding {
-            coordinates: runs[0].coordinates.clone(),
+            coordinates: runs[0].coordinates.to_vec(),
             number: scenario.numbers[index],
             named: group.allowed.get(index).copied().unwrap_or(false),
             values: runs.iter().map(|run| (run.seed, value(run, scenario.epoch))).collect(),

@@ -353,7 +353,7 @@ pub(super) fn records<'a>(
 fn without(plan: &Plan, position: usize, what: String) -> BaselineError {
     let cell = plan.cell_label(plan.cell(position));
     BaselineError::WithoutValue {
-        key: plan.keys[position].clone(),
+        key: plan.keys[position].to_string(),
         seed: plan.seed(position),
         cell: if cell.is_empty() { cell } else { format!(", {cell}") },
         what,
