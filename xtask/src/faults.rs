@@ -31,7 +31,7 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
             "cargo xtask faults: --write writes the table of all faults; leave out the name",
         ));
     }
-    let verdicts = judge(choose(FOLDER, name)?)?;
+    let verdicts = judge(&bench()?, choose(FOLDER, name)?)?;
     process::print(&table(&verdicts));
     if arguments.has("--write") {
         workspace::write(&workspace::root().join(PAGE), &page(&verdicts))?;
@@ -40,9 +40,14 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     Ok(u8::from(verdicts.iter().any(|verdict| verdict.caught.is_err())))
 }
 
+/// Where they are planted.
+pub(crate) fn bench() -> Result<Bench, Failure> {
+    Bench::set_up("faults")
+}
+
 /// The step of `cargo xtask test`: each fault counts as one test.
-pub(crate) fn step() -> Result<Outcome, Failure> {
-    let verdicts = judge(choose(FOLDER, None)?)?;
+pub(crate) fn step(bench: &Bench) -> Result<Outcome, Failure> {
+    let verdicts = judge(bench, choose(FOLDER, None)?)?;
     process::print(&table(&verdicts));
     if fs::read_to_string(workspace::root().join(PAGE)).is_ok_and(|text| text != page(&verdicts)) {
         process::print(&format!(
@@ -57,13 +62,12 @@ pub(crate) fn step() -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-fn judge(faults: Vec<Fault>) -> Result<Vec<Verdict>, Failure> {
-    let bench = Bench::set_up("faults")?;
-    demand_that_right_code_passes(&bench, &faults)?;
+fn judge(bench: &Bench, faults: Vec<Fault>) -> Result<Vec<Verdict>, Failure> {
+    demand_that_right_code_passes(bench, &faults)?;
     let mut verdicts = Vec::new();
     for fault in faults {
         process::message(&format!("planting {}", fault.name));
-        let caught = try_fault(&bench, &fault)?;
+        let caught = try_fault(bench, &fault)?;
         verdicts.push(Verdict { fault, caught });
     }
     Ok(verdicts)

@@ -100,12 +100,17 @@ impl Bench {
         result.map(Ok)
     }
 
-    /// Whether cargo succeeded in the copy (`None`: it took too long), and what it printed.
-    pub(crate) fn cargo(&self, arguments: &[&str]) -> Result<(Option<bool>, String), Failure> {
+    /// A call of cargo in the copy.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut cargo: Command = workspace::cargo();
         cargo.current_dir(&self.tree).args(arguments).args(PLAIN_KERNELS);
         cargo.arg("--target-dir").arg(&self.build).envs(PROFILE);
-        let (code, output) = self.logged(&mut cargo)?;
+        cargo
+    }
+
+    /// Whether cargo succeeded in the copy (`None`: it took too long), and what it printed.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Result<(Option<bool>, String), Failure> {
+        let (code, output) = self.logged(&mut self.command(arguments))?;
         Ok((code.map(|code| code == 0), output))
     }
 

@@ -75,21 +75,30 @@ pub(crate) fn command(arguments: &Arguments) -> Result<u8, Failure> {
     let lint_all = [&["--workspace", "--all-targets"], features, DENY].concat();
     take("clippy", &mut steps, || companion("clippy", "clippy", &lint_all));
     let of_all = [&["--workspace"], features].concat();
-    take("tests", &mut steps, || tests(&of_all, SKIPS_WITHOUT_DATA, ROWS));
+    let test_all = || {
+        let mut cargo = workspace::cargo();
+        cargo.args(TEST).args(&of_all);
+        cargo
+    };
+    take("tests", &mut steps, || tests(test_all(), SKIPS_WITHOUT_DATA, ROWS));
     // Of the program that the tests have just been built with.
     take("instructions", &mut steps, || instructions::step(product));
+    let bench = faults::bench();
+    let bench = || bench.as_ref().map_err(|failure| Failure::new(&failure.message));
     if product == Product::OpenBlas {
-        // The other product: what only it compiles is neither linted nor tested above. In the same
-        // target folder, where everything but core and what stands on it is compiled already.
+        // The other product: what only it compiles is neither linted nor tested above. Where faults
+        // are planted, which needs the same programs.
         let lint_core = [&["--package", "gradus-core", "--all-targets"], DENY].concat();
         take("clippy embedded", &mut steps, || companion("clippy", "clippy", &lint_core));
-        take("tests embedded", &mut steps, || tests(EMBEDDED, SKIPS_OF_EMBEDDED, &[]));
+        let test_core = || Ok(bench()?.command(&[TEST, EMBEDDED].concat()));
+        take("tests embedded", &mut steps, || tests(test_core()?, SKIPS_OF_EMBEDDED, &[]));
     }
     take("doc", &mut steps, || doc(features));
-    take("faults", &mut steps, faults::step);
+    take("faults", &mut steps, || faults::step(bench()?));
     Ok(report(&steps))
 }
 
+const TEST: &[&str] = &["test", "--no-fail-fast"];
 const DENY: &[&str] = &["--", "-D", "warnings"];
 
 /// The crate whose code differs without OpenBLAS.
@@ -166,19 +175,17 @@ fn shown(command: &Command) -> String {
     format!("cargo {}", words.join(" "))
 }
 
-/// `cargo test`, its output passed on line by line and counted.
+/// This `cargo test`, its output passed on line by line and counted.
 ///
 /// A test that cannot do its work on this machine returns early and appends one line, `its name:
 /// the reason`, to the file that GRADUS_SKIPS names; libtest knows no such outcome.
 fn tests(
-    arguments: &[&str],
+    mut cargo: Command,
     skips_without_data: usize,
     rows: &[(Tool, usize)],
 ) -> Result<Outcome, Failure> {
     let skips = skips_file()?;
     let data = workspace::root().join("experiments/data");
-    let mut cargo = workspace::cargo();
-    cargo.args(["test", "--no-fail-fast"]).args(arguments);
     if data.is_dir() && std::env::var_os("GRADUS_TEST_DATA").is_none() {
         cargo.env("GRADUS_TEST_DATA", &data);
     }
