@@ -47,6 +47,11 @@ pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
 }
 
+/// A path as JSON holds it: what is no text in it is replaced.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
 /// Text with everything escaped that would move the cursor, change colors or turn the direction of
 /// what follows: names of files and of columns may hold anything. A tab too, which would pass for
 /// blanks; those of lines that a message shows have become blanks before.

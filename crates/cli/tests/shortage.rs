@@ -83,6 +83,24 @@ fn jobs_wait_for_memory() {
     assert_eq!(output.status.code(), Some(0), "{said}");
 }
 
+/// What threads set aside is not counted again for each run that is looked at.
+#[test]
+fn verify_looks_at_many_runs_where_it_can_at_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = "(name: \"tiny\", data: (source: Digits), model: [Dense(16), Relu, Dense(10)],
+        loss: CrossEntropy, optimizer: (learning_rate: 0.1), train: (epochs: 1, batch: 32),
+        sweep: (axes: [], seeds: 16))";
+    fs::write(folder.path().join("a.ron"), text).expect("it is writable");
+    let run = with_memory(folder.path(), 8_000_000, "run a.ron --jobs 2 --no-report");
+    assert_eq!(run.status.code(), Some(0), "{}", words(&run));
+    let verified = with_memory(folder.path(), 2_400_000, "verify tiny --runs 16");
+    assert_eq!(verified.status.code(), Some(0), "{}", words(&verified));
+    let refused = with_memory(folder.path(), 1_000_000, "verify tiny --runs 16");
+    let said = words(&refused);
+    assert_eq!(refused.status.code(), Some(75), "eight threads take more: {said}");
+    assert!(said.contains("cannot be trained again: it needs about "), "{said}");
+}
+
 /// A file of some kilobytes that unpacks to more than there is, and a source of a million symbols:
 /// commands that hold data or a network without training refuse them by name.
 #[test]

@@ -1,5 +1,6 @@
 //! `accept`: write the baseline that `check` holds an experiment against.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use gradus_runner::gate::Baseline;
 use crate::ResultsPlace;
 use crate::failure::Failure;
 use crate::gating::{BASELINES, Gating, without_gate};
-use crate::output::{counted, exit, print, print_json, say};
+use crate::output::{counted, exit, print, print_json, say, shown};
 use crate::signals::Signals;
 use serde_json::{Value, json};
 
@@ -55,19 +56,25 @@ impl AcceptCommand {
         let mut said = Vec::new();
         let mut is_refused = false;
         let mut failures = Vec::new();
-        for file in &self.files {
-            match self.accept(file, signals) {
+        let mut named = BTreeMap::new();
+        for (index, file) in self.files.iter().enumerate() {
+            match self.accept(file, &mut named, signals) {
                 Ok((written, document)) => {
                     is_refused |= !written;
                     said.push(document);
                 }
                 Err(failure) => {
                     let why = failure.message().trim();
-                    said.push(json!({ "file": file, "written": false, "error": why }));
+                    said.push(json!({ "file": shown(file), "written": false, "error": why }));
                     failures.push(failure);
                 }
             }
-            if signals.interruption.is_asked() {
+            let left = self.files.len() - index - 1;
+            if signals.interruption.is_asked() && left > 0 {
+                failures.push(Failure::left(
+                    signals,
+                    &format!("{} not looked at", counted(left, "further file")),
+                ));
                 break;
             }
         }
@@ -87,10 +94,25 @@ impl AcceptCommand {
     }
 
     /// Whether the baseline stands as the results are, and what is said of it to scripts.
-    fn accept(&self, path: &Path, signals: &Signals) -> Result<(bool, Value), Failure> {
+    /// `named` holds the names of the files before it.
+    fn accept(
+        &self,
+        path: &Path,
+        named: &mut BTreeMap<String, PathBuf>,
+        signals: &Signals,
+    ) -> Result<(bool, Value), Failure> {
         let File { plan, dataset, .. } = File::read(path, self.data.as_deref())?;
         if plan.experiment.gate.is_none() {
             return Err(without_gate(path));
+        }
+        let name = plan.experiment.name.clone();
+        if let Some(other) = named.insert(name.clone(), path.to_path_buf()) {
+            return Err(Failure::usage(format!(
+                "{}: its name, {name}, is that of {} too, and a baseline belongs to one of them; \
+                 name one of them otherwise",
+                path.display(),
+                other.display()
+            )));
         }
         let place = Baseline::path(&self.baselines, &plan.experiment.name);
         say(&format!("{}: {}", path.display(), counted(plan.len(), "run")));
@@ -111,7 +133,7 @@ impl AcceptCommand {
                 counted(new.seeds.len(), "seed")
             ));
             let document = json!({
-                "file": path, "written": false, "unresolved": unresolved, "unreached": unreached,
+                "file": shown(path), "written": false, "unresolved": unresolved, "unreached": unreached,
             });
             return Ok((false, document));
         }
@@ -140,7 +162,7 @@ impl AcceptCommand {
         if is_new && !self.yes && !is_agreed(&place)? {
             say("not written");
             let document = json!({
-                "file": path, "written": false, "changes": lines, "unreached": unreached,
+                "file": shown(path), "written": false, "changes": lines, "unreached": unreached,
             });
             return Ok((false, document));
         }
@@ -148,7 +170,11 @@ impl AcceptCommand {
             new.write(&place)?;
         }
         let document = json!({
-            "file": path, "written": is_new, "changes": lines, "unreached": unreached, "to": place,
+            "file": shown(path),
+            "written": is_new,
+            "changes": lines,
+            "unreached": unreached,
+            "to": shown(&place),
         });
         Ok((true, document))
     }

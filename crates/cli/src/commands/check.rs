@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::ResultsPlace;
 use crate::failure::Failure;
 use crate::gating::{BASELINES, Gated, Gating};
-use crate::output::{counted, exit, json_number, print, print_json, say, write_file};
+use crate::output::{counted, exit, json_number, print, print_json, say, shown, write_file};
 use crate::signals::Signals;
 use crate::training::Training;
 
@@ -421,11 +421,12 @@ fn as_json(outcome: &Outcome) -> Value {
             "findings": findings,
         })
     });
-    let skipped = outcome.skipped.iter().map(|(path, why)| json!({ "file": path, "why": why }));
+    let skipped =
+        outcome.skipped.iter().map(|(path, why)| json!({ "file": shown(path), "why": why }));
     let refused = outcome
         .refused
         .iter()
-        .map(|(path, failure)| json!({ "file": path, "why": failure.message().trim() }));
+        .map(|(path, failure)| json!({ "file": shown(path), "why": failure.message().trim() }));
     json!({
         "checked": checked.collect::<Vec<_>>(),
         "gates": outcome.gated.iter().map(Gated::as_json).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::ResultsPlace;
 use crate::failure::Failure;
-use crate::output::{exit, print, print_json, write_file};
+use crate::output::{exit, print, print_json, shown, write_file};
 
 #[derive(Debug, Args)]
 pub(crate) struct WeightsCommand {
@@ -57,7 +57,7 @@ impl WeightsCommand {
         let bytes = safetensors_bytes(arrays, plan.experiment.train.precision).map_err(unusable)?;
         write_file(&self.to, &bytes)?;
         if self.place.json {
-            print_json(&json!({ "key": **key, "file": self.to, "tensors": arrays.len() }))?;
+            print_json(&json!({ "key": **key, "file": shown(&self.to), "tensors": arrays.len() }))?;
         } else {
             let (count, path) = (arrays.len(), self.to.display());
             print(&format!("{count} tensors of run {key} written: {path}\n"))?;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::place::{Place, QUICK, moved, quick};
+use crate::place::{Place, QUICK, answer, moved, quick};
 
 #[test]
 fn a_margin_below_what_the_seeds_resolve_is_refused_with_the_seeds_that_would_do() {
@@ -86,6 +86,43 @@ fn several_files_are_all_accepted_but_the_wrong_ones_and_the_worst_decides() {
     // A margin that is too small is not as bad as a wrong file, and worse than nothing.
     let (code, ..) = place.gradus(&["accept", "--yes", "coarse.ron", "last.ron"]);
     assert_eq!(code, 1);
+}
+
+#[test]
+fn a_baseline_belongs_to_one_file() {
+    let place = Place::new(&quick(""));
+    fs::create_dir(place.path("other")).expect("it is writable");
+    fs::copy(place.path("quick.ron"), place.path("other/again.ron")).expect("it is writable");
+    let files = ["accept", "--yes", "--json", "quick.ron", "other/again.ron"];
+    let (code, results, messages) = place.gradus(&files);
+    assert_eq!(code, 2, "{messages}");
+    let part = "again.ron: its name, quick, is that of quick.ron too";
+    assert!(messages.contains(part), "{messages}");
+    let told: Value = serde_json::from_str(&results).expect("it prints JSON");
+    assert_eq!(told["accepted"][0]["written"], true, "{results}");
+}
+
+/// JSON holds text alone.
+#[cfg(unix)]
+#[test]
+fn a_name_of_a_file_that_is_no_text_is_no_reason_to_break_down() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let place = Place::accepted(&quick(""));
+    fs::remove_file(place.path("quick.ron")).expect("it is there");
+    let strange = OsStr::from_bytes(b"strange\xff.ron");
+    for (text, code) in [(quick(""), 0), (quick("").replace("Dense(8)", "Dense(0)"), 2)] {
+        fs::write(place.path("quick.ron").with_file_name(strange), text).expect("it is writable");
+        for command in ["accept", "check"] {
+            let mut command = place.command(&[command, "--json"]);
+            let output = command.arg(strange).output().expect("the program starts");
+            let (found, results, messages) = answer(&output);
+            // Nothing changes, or the mistake of the file is told.
+            assert_eq!(found, code, "{messages}");
+            serde_json::from_str::<Value>(&results).expect("it prints JSON");
+        }
+    }
 }
 
 #[test]
