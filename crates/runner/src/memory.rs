@@ -7,8 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::interruption::{Interrupted, Interruption};
@@ -70,25 +69,15 @@ fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 /// What is left of `ulimit -v` and `ulimit -d`.
-///
-/// Later looks count from the first one, before any training: what threads set aside is then added
-/// once for the most of them that were ever asked for, whether they have taken it meanwhile or not,
-/// and beside it what was written to since.
 fn of_limits(threads: Threads) -> Option<u64> {
-    static FIRST: OnceLock<(String, u64)> = OnceLock::new();
-    static OF_PRODUCTS_MOST: AtomicU64 = AtomicU64::new(0);
-    static OF_THREADS_MOST: AtomicU64 = AtomicU64::new(0);
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
-    let status = || fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let (status, resident_first) = FIRST.get_or_init(|| (status(), resident()));
-    let grown = resident().saturating_sub(*resident_first);
-    let raise = |most: &AtomicU64, now: u64| most.fetch_max(now, Ordering::SeqCst).max(now);
-    let of_products = raise(&OF_PRODUCTS_MOST, threads.computing as u64 * OF_PRODUCTS);
-    let of_threads = raise(&OF_THREADS_MOST, threads.unstarted as u64 * OF_THREAD);
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let of_products = threads.computing as u64 * OF_PRODUCTS;
+    let of_threads = threads.unstarted as u64 * OF_THREAD;
     let left = |(limit, used, to_come): (&str, &str, u64)| {
         let line = limits.lines().find_map(|line| line.strip_prefix(limit))?;
         let most: u64 = line.split_whitespace().next()?.parse().ok()?;
-        Some(most.saturating_sub(field(status, used)?).saturating_sub(to_come + grown))
+        Some(most.saturating_sub(field(&status, used)?).saturating_sub(to_come))
     };
     let size = ("Max address space", "VmSize:", of_products + of_threads);
     let data = ("Max data size", "VmData:", of_products);

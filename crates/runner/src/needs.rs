@@ -4,7 +4,7 @@ use gradus_core::{Graph, Scalar, Shape, TargetKind};
 
 use crate::data::Dataset;
 use crate::experiment::{Experiment, Precision, Quantity};
-use crate::memory::{Memory, Threads};
+use crate::memory::Memory;
 use crate::train::evaluated_rows;
 
 /// What is known of the data of all runs of an experiment.
@@ -21,15 +21,16 @@ pub(crate) struct Needs {
 /// What small things take together: names, descriptions, the record.
 const SMALL: u64 = 2 << 20;
 
-/// Why a run of this cell cannot be trained at present, by itself and on data that is made for it
-/// alone. Everything that trains asks this or reserves what it takes, before the first step.
+/// Why a run of this cell cannot be trained with this memory, by itself and on data that is made for
+/// it alone. Everything that trains asks this or reserves what it takes, before the first step, of
+/// one look at the memory: later ones would take off again what threads have set aside by then.
 ///
 /// # Panics
 /// If the model was not checked against the data.
 pub(crate) fn shortage_of_run(
     dataset: &Dataset,
     experiment: &Experiment,
-    threads: Threads,
+    memory: &Memory,
 ) -> Option<String> {
     fn bytes<T: Scalar>(dataset: &Dataset, experiment: &Experiment) -> u64 {
         let needs = Needs::new::<T>(dataset, experiment);
@@ -39,7 +40,7 @@ pub(crate) fn shortage_of_run(
         Precision::F32 => bytes::<f32>(dataset, experiment),
         Precision::F64 => bytes::<f64>(dataset, experiment),
     };
-    Memory::of_machine(threads).refusal(bytes)
+    memory.refusal(bytes)
 }
 
 impl Needs {

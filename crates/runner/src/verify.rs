@@ -6,7 +6,7 @@ use crate::cut::{Cut, train_cut};
 use crate::data::Dataset;
 use crate::experiment::Experiment;
 use crate::interruption::{Interrupted, Interruption};
-use crate::memory::Threads;
+use crate::memory::{Memory, Threads};
 use crate::needs::shortage_of_run;
 use crate::plan::Plan;
 use crate::record::{Curve, NamedArray, RunRecord};
@@ -101,6 +101,8 @@ pub fn verify(
     let stored: Vec<usize> = (0..plan.len()).filter(is_here).collect();
     let mut verified = Verified { comparable: stored.len(), ..Verified::default() };
     let count = most.min(stored.len());
+    let threads = WAYS.iter().take(count).map(|way| way.threads).max().unwrap_or(0);
+    let memory = Memory::of_machine(Threads { computing: threads, unstarted: threads });
     for (sample, way) in (0..count).rev().zip(WAYS.iter().cycle()) {
         // The first and the last of them, and others at equal distances.
         let position = stored[sample * (stored.len() - 1) / (count - 1).max(1)];
@@ -108,8 +110,7 @@ pub fn verify(
         let Some(record) = store.record(key, stamp)? else { continue };
         let experiment = plan.experiment_at(plan.cell(position));
         let seed = plan.seed(position);
-        let threads = Threads { computing: way.threads, unstarted: way.threads };
-        if let Some(why) = shortage_of_run(dataset, &experiment, threads) {
+        if let Some(why) = shortage_of_run(dataset, &experiment, &memory) {
             // What was found to differ is worse.
             if !verified.differences.is_empty() {
                 break;

@@ -53,7 +53,7 @@ pub(crate) fn too_large_beside_run(trial: &Trial) {
     trained.demand_success().expect("it fits");
     let verify = ["verify", &place.name, "--runs", "2", "--out", &results];
     let accept = ["accept", FILE, "--jobs", "1", "--out", &results];
-    for (kibibytes, arguments) in [(900_000, &verify[..]), (1_300_000, &accept)] {
+    for (kibibytes, arguments) in [(800_000, &verify[..]), (1_300_000, &accept)] {
         let ended = trial.program.call(&place.path(), &limit(kibibytes), arguments);
         let name = format!("{}, ulimit -v {kibibytes}", arguments[0]);
         trial.case(name, ended.demand_refusal(&[75], &["cannot be ", "it needs about", "GB"]));

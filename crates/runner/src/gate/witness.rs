@@ -13,7 +13,7 @@ use crate::axis::Axis;
 use crate::data::{Dataset, Prepared};
 use crate::experiment::{Experiment, Precision, Quantity};
 use crate::interruption::{Interrupted, Interruption};
-use crate::memory::Threads;
+use crate::memory::{Memory, Threads};
 use crate::needs::shortage_of_run;
 use crate::plan::Plan;
 use crate::train::{Disturbance, Run};
@@ -132,7 +132,12 @@ pub fn witnesses(
     dataset: &Dataset,
     interruption: &Interruption,
 ) -> Result<Vec<Witness>, WitnessError> {
-    disturbed(plan, dataset, None, interruption)
+    let memory = Memory::of_machine(Threads::of_tiles());
+    for cell in cells(&plan.experiment) {
+        let why = shortage_of_run(dataset, &witnessed(plan, cell), &memory);
+        why.map_or(Ok(()), |why| Err(WitnessError::Shortage(why)))?;
+    }
+    Ok(disturbed(plan, dataset, None, interruption)?)
 }
 
 fn disturbed(
@@ -140,16 +145,12 @@ fn disturbed(
     dataset: &Dataset,
     disturbance: Option<Disturbance>,
     interruption: &Interruption,
-) -> Result<Vec<Witness>, WitnessError> {
+) -> Result<Vec<Witness>, Interrupted> {
     let seeds: Vec<u64> = (0..plan.experiment.seed_count().min(SEEDS))
         .map(|index| plan.experiment.seed(index))
         .collect();
     let cells: Vec<(usize, Experiment)> =
         cells(&plan.experiment).into_iter().map(|cell| (cell, witnessed(plan, cell))).collect();
-    for (_, experiment) in &cells {
-        let why = shortage_of_run(dataset, experiment, Threads::of_tiles());
-        why.map_or(Ok(()), |why| Err(WitnessError::Shortage(why)))?;
-    }
     let mut found = Vec::new();
     for &seed in &seeds {
         let (data, kind) = (&plan.experiment.data, plan.experiment.loss.target_kind());
