@@ -75,9 +75,19 @@ impl Failure {
         &self.message
     }
 
-    /// How bad its exit code is: of several failures the worst decides. What may succeed later is
-    /// not as bad as what is wrong as it stands.
-    pub(crate) fn severity(&self) -> u8 {
+    /// The worst of several, after the others were printed: it comes last, and its exit code is that
+    /// of all.
+    pub(crate) fn worst(mut all: Vec<Self>) -> Option<Self> {
+        all.sort_by_key(Self::severity);
+        let worst = all.pop();
+        for other in all {
+            other.report();
+        }
+        worst
+    }
+
+    /// How bad its exit code is. What may succeed later is not as bad as what is wrong as it stands.
+    fn severity(&self) -> u8 {
         match self.code {
             75 => 1,
             1 => 0,

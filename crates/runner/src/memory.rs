@@ -208,7 +208,7 @@ pub(crate) fn shortage_of(bytes: u64) -> Option<String> {
 }
 
 fn shortage(bytes: u64, total: u64) -> String {
-    let [bytes, total] = [bytes, total].map(gigabytes);
+    let [bytes, total] = [bytes, total].map(amount);
     format!("it needs about {bytes} of memory and at most {total} can be had here")
 }
 
@@ -305,7 +305,7 @@ impl Memory {
                     return Ok((reserved(run, true), reserved(of_data, false)));
                 }
                 if taken.runs == 0 {
-                    let words = format!("it needs about {} of memory", gigabytes(needed));
+                    let words = format!("it needs about {} of memory", amount(needed));
                     let words = words + ", which other processes have taken since training began";
                     if waits_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                         return Err(Refusal::TooLarge(format!("{words}; {RELIEF}")));
@@ -323,7 +323,7 @@ impl Memory {
 }
 
 /// `0.35 GB`, `2.1 MB`.
-pub(crate) fn gigabytes(bytes: u64) -> String {
+pub(crate) fn amount(bytes: u64) -> String {
     if bytes < 100_000_000 {
         return format!("{:.1} MB", bytes as f64 / 1e6);
     }

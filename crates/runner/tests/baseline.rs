@@ -1,9 +1,9 @@
 //! Baselines of results that are made up, so that every kind of run is among them.
 
-use std::sync::Arc;
+mod made_up;
 
 use gradus_runner::gate::{Baseline, BaselineError, Compared, Gate, Verdict};
-use gradus_runner::{Curve, File, Outcome, Plan, PlannedRun, Results, RunRecord};
+use gradus_runner::{File, Outcome, Plan, Results};
 
 const SEEDS: usize = 8;
 
@@ -32,49 +32,7 @@ fn plan() -> Plan {
 
 /// Each seed with the loss before training and after each epoch, and how its run ended.
 fn results(plan: &Plan, of: impl Fn(usize) -> (Vec<f64>, Outcome)) -> Results {
-    let run = |position: usize| {
-        let (values, outcome) = of(position);
-        let epochs: Arc<[u64]> = (0..values.len() as u64).collect();
-        let record = RunRecord {
-            key: plan.keys[position].clone(),
-            stamp: "here".into(),
-            seed: plan.seed(position),
-            description: String::new(),
-            outcome,
-            stopped: None,
-            parameter_count: 1,
-            epochs: values.len() as u64 - 1,
-            steps: 4,
-            initial_loss: 1.0,
-            constant_loss: 1.0,
-            curves: vec![Curve {
-                split: "validation".into(),
-                metric: "loss".into(),
-                layer: None,
-                steps: epochs.clone(),
-                epochs,
-                values,
-            }],
-            arrays: Vec::new(),
-            weights_digest: format!("{position:064}"),
-        };
-        PlannedRun {
-            position,
-            cell: 0,
-            coordinates: [].into(),
-            seed: plan.seed(position),
-            key: plan.keys[position].clone(),
-            record: Some(record),
-            timing: None,
-        }
-    };
-    Results {
-        experiment: plan.experiment.clone(),
-        question: plan.question.clone(),
-        data: plan.data.clone(),
-        runs: (0..plan.len()).map(run).collect(),
-        digest: String::new(),
-    }
+    made_up::results(plan, "loss", of)
 }
 
 fn falling(seed: usize) -> (Vec<f64>, Outcome) {

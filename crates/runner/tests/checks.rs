@@ -1,13 +1,11 @@
 //! The `checks` section: what is refused, word for word, and the verdicts over known values.
 
+mod made_up;
+
 use std::fmt::Write as _;
 use std::fs;
-use std::sync::Arc;
 
-use gradus_runner::{
-    Curve, DataSummary, File, Finding, Interval, Outcome, Plan, PlannedRun, Results, RunRecord,
-    judge_checks,
-};
+use gradus_runner::{File, Finding, Interval, Outcome, Plan, Results, judge_checks};
 
 /// What every case changes the checks of.
 const FILE: &str = r#"// Which learning rate is best?
@@ -189,50 +187,9 @@ fn a_check_is_no_part_of_a_run() {
 /// Cells are in plan order: (0.001, 0.0), (0.001, 0.9), (0.01, 0.0), …
 fn results(check: &str, accuracy: impl Fn(usize, u64) -> (Vec<f64>, Outcome)) -> Results {
     let plan: Plan = read(check).unwrap_or_else(|said| panic!("{said}")).plan;
-    let run = |position: usize| {
-        let (cell, seed) = (plan.cell(position), plan.seed(position));
-        let (values, outcome) = accuracy(cell, seed);
-        let epochs: Arc<[u64]> = (0..values.len() as u64).collect();
-        let record = RunRecord {
-            key: plan.keys[position].clone(),
-            stamp: "".into(),
-            seed,
-            description: String::new(),
-            outcome,
-            stopped: None,
-            parameter_count: 1,
-            epochs: values.len() as u64 - 1,
-            steps: 4,
-            initial_loss: 1.0,
-            constant_loss: 1.0,
-            curves: vec![Curve {
-                split: "validation".into(),
-                metric: "accuracy".into(),
-                layer: None,
-                steps: epochs.clone(),
-                epochs,
-                values,
-            }],
-            arrays: Vec::new(),
-            weights_digest: String::new(),
-        };
-        PlannedRun {
-            position,
-            cell,
-            coordinates: plan.coordinates(cell).into(),
-            seed,
-            key: plan.keys[position].clone(),
-            record: Some(record),
-            timing: None,
-        }
-    };
-    Results {
-        experiment: plan.experiment.clone(),
-        question: String::new(),
-        data: DataSummary::default(),
-        runs: (0..plan.len()).map(run).collect(),
-        digest: String::new(),
-    }
+    made_up::results(&plan, "accuracy", |position| {
+        accuracy(plan.cell(position), plan.seed(position))
+    })
 }
 
 /// Accuracy rises by 0.1 an epoch and with the cell, and a little with the seed.

@@ -81,13 +81,7 @@ impl AcceptCommand {
         if self.results.json {
             print_json(&json!({ "accepted": said }))?;
         }
-        // The worst comes last: its exit code is that of all.
-        failures.sort_by_key(Failure::severity);
-        let worst = failures.pop();
-        for other in failures {
-            other.report();
-        }
-        match worst {
+        match Failure::worst(failures) {
             Some(worst) => Err(worst),
             None => Ok(exit(is_refused)),
         }

@@ -137,13 +137,8 @@ impl CheckCommand {
             print(&format!("{line}; {skipped} skipped\n"))?;
         }
         let told = self.tell_others(&outcome);
-        // The worst comes last: its exit code is that of all.
-        outcome.refused.sort_by_key(|(_, failure)| failure.severity());
-        let worst = outcome.refused.pop();
-        for (_, other) in outcome.refused.drain(..) {
-            other.report();
-        }
-        if let Some((_, worst)) = worst {
+        let refused = outcome.refused.drain(..).map(|(_, failure)| failure).collect();
+        if let Some(worst) = Failure::worst(refused) {
             if let Err(failure) = told {
                 failure.report();
             }
